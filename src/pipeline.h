@@ -1,0 +1,63 @@
+// export_program(): the whole way from a Program to files, one call a stage.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "onnx/model.h"
+#include "program/program.h"
+
+namespace modelexport {
+
+enum class MetadataLevel { Full, Minimal, None };
+
+struct ExportOptions {
+  int64_t opset = 20;
+  bool fold_constants = true;
+  bool optimize = false;  // fold BatchNormalization into convolutions, fuse across modules (provenance merged)
+  MetadataLevel metadata = MetadataLevel::Full;
+  bool external_data = false;             // forced; above 2 GB it is used anyway
+  bool export_params = true;              // false: parameters become inputs of the model
+  bool buffer_outputs = false;            // new values of mutated buffers as extra outputs
+  bool custom_ops_keep = false;           // unknown operators become nodes of their own domain
+  std::vector<std::string> input_names;   // of user inputs; empty: as captured
+  std::vector<std::string> output_names;  // empty: the output structure's keys
+  std::string strategy = "htp_builtin";   // as the sidecar says
+};
+
+// What happened: counts (shared/tags.md of the design, docs/tags.md) and seconds.
+struct ExportReport {
+  uint64_t total_operations = 0;
+  uint64_t tagged_operations = 0;
+  uint64_t operation_trace_length = 0;
+  uint64_t native_op_regions = 0;
+  uint64_t unrecorded_operations = 0;  // ATen calls and nodes without a module record
+  uint64_t inherited_operations = 0;
+  uint64_t fallback_operations = 0;
+  uint64_t auxiliary_operations = 0;
+  uint64_t tagged_auxiliary = 0;
+  uint64_t inherited_auxiliary = 0;
+  uint64_t fallback_auxiliary = 0;
+  std::map<std::string, uint64_t> auxiliary_types;
+  std::vector<std::string> mutated;  // buffers and inputs that the model writes
+  uint64_t file_bytes = 0;           // of the model and its external data
+  double context_seconds = 0;        // building scopes
+  double inheritance_seconds = 0;
+  double fallback_seconds = 0;
+  double functionalize_seconds = 0;
+  double lower_seconds = 0;
+  double passes_seconds = 0;
+  double tag_seconds = 0;
+  double write_seconds = 0;
+};
+
+// Writes `path` and `<stem>_hierarchy.json` beside it, both or neither.
+// Throws Error; nothing is left at `path` that was not there before.
+ExportReport export_program(program::Program& program, const std::string& path, const ExportOptions& options);
+
+// The stages up to the model in memory (no tags, nothing written); for tests and benchmarks.
+onnx::Model lower_program(program::Program& program, const ExportOptions& options, ExportReport& report);
+
+}  // namespace modelexport
