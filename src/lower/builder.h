@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -27,13 +28,18 @@ using Values = std::vector<V>;
 // A size: a number, or a runtime value (an int64 tensor of shape [1]).
 struct Size {
   Size(int64_t number) : value(number) {}  // NOLINT(google-explicit-constructor): a number is a size
-  explicit Size(V runtime_value) : runtime(runtime_value) {}
+  explicit Size(V runtime_value, std::string dim_param = "") : runtime(runtime_value), param(std::move(dim_param)) {}
 
   int64_t value = -1;
   V runtime;
+  std::string param;  // the recorded expression behind a runtime value, when there is one: "2*batch"
 
   [[nodiscard]] bool is_static() const { return !runtime; }
-  friend bool operator==(const Size&, const Size&) = default;
+  // Known to be the same for every input.
+  friend bool operator==(const Size& a, const Size& b) {
+    if (a.is_static() || b.is_static()) return a.is_static() && b.is_static() && a.value == b.value;
+    return a.runtime == b.runtime || (!a.param.empty() && a.param == b.param);
+  }
 };
 using Sizes = std::vector<Size>;
 // The numbers, or nothing when some size is known at run time only.
@@ -150,6 +156,7 @@ class Builder {
  private:
   Values emit(std::string_view op_type, Values inputs, std::size_t n_outputs, const Attrs& attrs);
   std::optional<Values> folded(const onnx::Node& node);
+  [[nodiscard]] bool is_zero_free(V x, const Sizes& sizes) const;
 
   onnx::Model& model_;
   int64_t opset_;
@@ -158,6 +165,8 @@ class Builder {
   std::vector<std::shared_ptr<onnx::Graph>> bodies_;
   std::vector<onnx::Graph*> graphs_;
   std::unordered_map<std::string, onnx::ValueId> shared_constants_;
+  // Sizes already read, by value, axis and scope: one Shape node serves a whole module call.
+  std::map<std::tuple<onnx::ValueId, int64_t, ScopeId, const onnx::Graph*>, V> known_sizes_;
 };
 
 }  // namespace modelexport::lower

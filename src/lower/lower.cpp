@@ -1,0 +1,411 @@
+#include "lower/lower.h"
+
+#include <algorithm>
+
+#include "lower/op_table.h"
+#include "program/program_builder.h"
+
+namespace modelexport::lower {
+
+namespace {
+
+std::string describe(const std::vector<UnsupportedOperator>& operators) {
+  std::string text = std::to_string(operators.size()) + (operators.size() == 1 ? " operator has" : " operators have") +
+                     " no ONNX form: ";
+  for (std::size_t i = 0; i < operators.size(); ++i) {
+    const UnsupportedOperator& op = operators[i];
+    if (i > 0) text += "; ";
+    text += program::torch_name(op.target) + " (" + std::to_string(op.count) + (op.count == 1 ? " call" : " calls") +
+            ", first in " + (op.module.empty() ? "the root module" : op.module) + ")";
+    if (!op.why.empty()) text += ": " + op.why;
+  }
+  return text;
+}
+
+// Where the bytes of a weight lie and how they are read: equal for tied weights.
+std::string identity_of(const TensorView& view) {
+  std::string key = std::to_string(reinterpret_cast<uintptr_t>(view.storage->data)) + "/" +
+                    std::to_string(static_cast<int>(view.dtype)) + "/" + std::to_string(view.offset);
+  for (std::size_t i = 0; i < view.sizes.size(); ++i) {
+    key += "," + std::to_string(view.sizes[i]) + ":" + std::to_string(view.strides[i]);
+  }
+  return key;
+}
+
+}  // namespace
+
+UnsupportedOperators::UnsupportedOperators(std::vector<UnsupportedOperator> ops)
+    : Error(ErrorKind::UnsupportedOperator, describe(ops)), operators(std::move(ops)) {}
+
+onnx::Model lower(const program::Program& program, const LowerOptions& options, LowerReport& report) {
+  onnx::Model model;
+  model.ir_version = options.opset <= 20   ? 10
+                     : options.opset <= 22 ? 10
+                     : options.opset <= 23 ? 11
+                     : options.opset <= 24 ? 12
+                                           : 13;
+  model.producer_name = "modelexport";
+  model.producer_version = MODELEXPORT_VERSION;
+  model.opsets = {{"", options.opset}};
+  model.graph.name = "main_graph";
+  Builder builder(model, options.opset, options.fold_constants);
+  Lowerer(program, builder, options, report).run();
+  return model;
+}
+
+Lowerer::Lowerer(const program::Program& program, Builder& builder, const LowerOptions& options, LowerReport& report)
+    : program_(program), builder_(builder), options_(options), report_(report) {}
+
+void Lowerer::run() {
+  const program::Graph& graph = program_.main();
+  frames_.push_back({&graph, Values(graph.values.size()), {}, {}});
+  bind_inputs(graph);
+  lower_nodes(graph);
+  if (!unsupported_order_.empty()) {
+    std::vector<UnsupportedOperator> operators;
+    for (const std::string& key : unsupported_order_) operators.push_back(unsupported_.at(key));
+    throw UnsupportedOperators(std::move(operators));
+  }
+  bind_outputs(graph);
+}
+
+// ---- inputs
+// ----------------------------------------------------------------------------------------------------------
+
+void Lowerer::bind_inputs(const program::Graph& graph) {
+  std::size_t position = 0;
+  for (const program::Input& input : graph.inputs) {
+    if (input.kind == program::InputKind::UserInput && input.value != program::kNoValue) {
+      if (graph.values[input.value].kind == program::Kind::None) continue;
+      bind_user_input(input, position++);
+    } else if (input.weight.storage != nullptr && input.value != program::kNoValue) {
+      bind_weight(input);
+    }
+  }
+  if (!options_.input_names.empty() && options_.input_names.size() != position) {
+    fail("input_names has " + std::to_string(options_.input_names.size()) + " names, but the model has " +
+         std::to_string(position) + " tensor inputs");
+  }
+}
+
+void Lowerer::bind_user_input(const program::Input& input, std::size_t position) {
+  const program::Value& recorded = frames_.back().graph->values[input.value];
+  const std::string& name = position < options_.input_names.size() ? options_.input_names[position] : recorded.name;
+  if (recorded.kind == program::Kind::Tensor) {
+    const V v = builder_.graph_input(name, recorded.dtype, shape_of(recorded.sizes));
+    frames_.back().values[input.value] = v;
+    learn_sizes(recorded, v);
+    return;
+  }
+  // Numbers that may vary are rank-0 inputs; inside, symbolic integers have shape [1].
+  const DType dtype = recorded.kind == program::Kind::SymInt    ? DType::Int64
+                      : recorded.kind == program::Kind::SymBool ? DType::Bool
+                                                                : DType::Float64;
+  const V v = builder_.graph_input(name, dtype, onnx::Shape{});
+  frames_.back().values[input.value] = builder_.unsqueeze(v, {0});
+  learn_sizes(recorded, frames_.back().values[input.value]);
+}
+
+void Lowerer::bind_weight(const program::Input& input) {
+  V& tied = weights_[identity_of(input.weight)];
+  if (!tied) {
+    if (options_.export_params) {
+      tied = builder_.add_initializer(input.target, input.weight, input.kind == program::InputKind::Parameter);
+    } else {
+      onnx::Shape shape;
+      for (int64_t size : input.weight.sizes) shape.push_back({size, ""});
+      tied = builder_.graph_input(input.target, input.weight.dtype, std::move(shape));
+    }
+  }
+  frames_.back().values[input.value] = tied;
+}
+
+// ---- calls
+// -----------------------------------------------------------------------------------------------------------
+
+void Lowerer::lower_nodes(const program::Graph& graph) {
+  for (const program::Node& node : graph.nodes) lower_node(graph, node);
+}
+
+void Lowerer::lower_node(const program::Graph& graph, const program::Node& node) {
+  const Stamp outer = builder_.stamp();
+  builder_.set_stamp({node.scope, node.provenance, program::torch_name(node.target)});
+  const std::size_t before = builder_.graph().nodes.size();
+  Values results;
+  try {
+    results = call(graph, node);
+  } catch (const UnsupportedOperators& error) {
+    note_unsupported(node, error.operators.front().why);
+    results = stand_ins(graph, node);
+  } catch (const Error& error) {
+    const std::string& path = program_.modules[node.scope].path;
+    throw error.in(program::torch_name(node.target) + " in " + (path.empty() ? "the root module" : path));
+  }
+  if (results.empty()) results.resize(node.outputs.size());
+  if (results.size() < node.outputs.size()) {
+    fail(ErrorKind::Internal, "the lowering of " + node.target + " gives " + std::to_string(results.size()) +
+                                  " results, torch has " + std::to_string(node.outputs.size()));
+  }
+  for (std::size_t i = 0; i < node.outputs.size(); ++i) define(graph, node.outputs[i], results[i]);
+  if (builder_.graph().nodes.size() > before) ++report_.regions;
+  builder_.set_stamp(outer);
+}
+
+Values Lowerer::call(const program::Graph& graph, const program::Node& node) {
+  const Entry* entry = find_op(node.target);
+  if (entry == nullptr || entry->lower == nullptr) {
+    if (options_.custom_ops_keep && node.target.rfind("aten::", 0) != 0) return keep_custom_op(graph, node);
+    note_unsupported(node, "");
+    return stand_ins(graph, node);
+  }
+  Context context(*this, builder_, graph, node);
+  return entry->lower(context);
+}
+
+// Values of the recorded types, so that the rest of the program is looked at too before the one error is raised.
+Values Lowerer::stand_ins(const program::Graph& graph, const program::Node& node) {
+  Values values;
+  for (program::ValueId id : node.outputs) {
+    const program::Value& recorded = graph.values[id];
+    const bool tensor = recorded.kind == program::Kind::Tensor;
+    onnx::Value value;
+    value.dtype = tensor ? recorded.dtype : DType::Int64;
+    value.shape = tensor ? shape_of(recorded.sizes) : onnx::Shape{{1, ""}};
+    values.push_back({builder_.model().add_value(std::move(value))});
+  }
+  return values;
+}
+
+Values Lowerer::keep_custom_op(const program::Graph& graph, const program::Node& node) {
+  const auto colon = node.target.find("::");
+  const std::string domain = node.target.substr(0, colon);
+  std::string name = node.target.substr(colon + 2);
+  std::string overload;
+  if (const auto dot = name.find('.'); dot != std::string::npos) {
+    overload = name.substr(dot + 1);
+    name.resize(dot);
+  }
+  Context context(*this, builder_, graph, node);
+  Values inputs;
+  Attrs attrs;
+  if (!overload.empty()) attrs.push_back({"overload_name", overload});
+  for (const program::NamedArgument& argument : node.args) {
+    const auto* integer = argument.value.as<int64_t>();
+    const auto* real = argument.value.as<double>();
+    const auto* truth = argument.value.as<bool>();
+    const auto* text = argument.value.as<std::string>();
+    const auto* list = argument.value.as<program::Arguments>();
+    const char* key = argument.name.c_str();
+    if (argument.value.is_none()) continue;
+    if (integer != nullptr) {
+      attrs.push_back({key, *integer});
+    } else if (real != nullptr) {
+      attrs.push_back({key, *real});
+    } else if (truth != nullptr) {
+      attrs.push_back({key, *truth});
+    } else if (text != nullptr) {
+      attrs.push_back({key, *text});
+    } else if (argument.value.as<program::ValueRef>() != nullptr) {
+      inputs.push_back(context.value_of(argument.value));
+    } else if (list != nullptr && !list->empty() && list->front().as<program::ValueRef>() != nullptr) {
+      for (V v : context.tensors(argument.name)) inputs.push_back(v);
+    } else if (list != nullptr) {
+      attrs.push_back({key, context.ints(argument.name)});
+    }
+  }
+  auto& opsets = builder_.model().opsets;
+  if (std::none_of(opsets.begin(), opsets.end(), [&](const auto& o) { return o.domain == domain; })) {
+    opsets.push_back({domain, 1});
+  }
+  Values outputs = builder_.ops(name, std::move(inputs), node.outputs.size(), std::move(attrs));
+  builder_.graph().nodes.back().domain = domain;
+  return outputs;
+}
+
+void Lowerer::note_unsupported(const program::Node& node, const std::string& why) {
+  const std::string key = node.target + "\n" + why;
+  auto [found, fresh] = unsupported_.try_emplace(key);
+  if (fresh) {
+    found->second = {node.target, why, program_.modules[node.scope].path, 0};
+    unsupported_order_.push_back(key);
+  }
+  ++found->second.count;
+}
+
+// Torch's record of a result is the truth: its type, its sizes and its name.
+void Lowerer::define(const program::Graph& graph, program::ValueId id, V v) {
+  if (!v) return;
+  const program::Value& recorded = graph.values[id];
+  if (recorded.kind == program::Kind::Tensor && !is_complex(recorded.dtype)) {
+    if (recorded.dtype != DType::Undefined && builder_.dtype(v) != recorded.dtype &&
+        builder_.dtype(v) != DType::Undefined && !builder_.value(v).is_sequence) {
+      v = builder_.cast(v, recorded.dtype);
+    }
+    if (builder_.value(v).initializer < 0 && !builder_.value(v).is_sequence) {
+      builder_.refine(v, recorded.dtype, shape_of(recorded.sizes));
+    }
+  }
+  onnx::Value& value = builder_.model().values[v.id];
+  if (value.name.empty() && !recorded.name.empty()) {
+    // Names of sub-graphs' values may repeat those of outer ones.
+    const uint32_t repeat = used_names_[recorded.name]++;
+    value.name = repeat == 0 ? recorded.name : recorded.name + "_" + std::to_string(repeat);
+  }
+  frames_.back().values[id] = v;
+  learn_sizes(recorded, v);
+}
+
+Values Lowerer::lower_body(uint32_t index, const Values& inputs) {
+  const program::Graph& graph = *program_.graphs.at(index);
+  frames_.push_back({&graph, Values(graph.values.size()), {}, {}});
+  std::size_t next = 0;
+  for (const program::Input& input : graph.inputs) {
+    if (next >= inputs.size()) fail(ErrorKind::Internal, "a sub-graph has more inputs than its caller gives");
+    const V v = inputs[next++];
+    if (input.value == program::kNoValue || !v) continue;
+    frames_.back().values[input.value] = v;
+    learn_sizes(graph.values[input.value], v);
+  }
+  lower_nodes(graph);
+  Values outputs;
+  for (const program::Output& output : graph.outputs) {
+    outputs.push_back(output_value(output));
+  }
+  frames_.pop_back();
+  return outputs;
+}
+
+// ---- outputs
+// ---------------------------------------------------------------------------------------------------------
+
+V Lowerer::output_value(const program::Output& output) {
+  if (const auto* reference = output.value.as<program::ValueRef>()) return value(reference->id);
+  if (const auto* integer = output.value.as<int64_t>()) return builder_.scalar_int(*integer);
+  if (const auto* real = output.value.as<double>()) return builder_.scalar(*real, DType::Float32);
+  if (const auto* truth = output.value.as<bool>()) return builder_.scalar_int(*truth ? 1 : 0, DType::Bool);
+  return {};
+}
+
+void Lowerer::bind_outputs(const program::Graph& graph) {
+  // What the root's return statement does is nobody's call: it has no record.
+  builder_.set_stamp({kRootScope, Provenance::Inherited, ""});
+  std::vector<std::string> names = options_.output_names.empty() ? program_.output_names : options_.output_names;
+  std::size_t position = 0;
+  std::size_t user_outputs = 0;
+  for (const program::Output& output : graph.outputs) {
+    V v = output_value(output);
+    if (!v) {
+      // None has no place in an ONNX model; its name goes with it unless the user counted the tensors alone.
+      if (output.kind == program::OutputKind::UserOutput && options_.output_names.empty()) ++position;
+      continue;
+    }
+    const bool user = output.kind == program::OutputKind::UserOutput;
+    if (user) ++user_outputs;
+    if (const auto* reference = output.value.as<program::ValueRef>();
+        reference != nullptr && graph.values[reference->id].kind != program::Kind::Tensor) {
+      v = builder_.squeeze(v, {0});
+    }
+    const bool is_input = std::find(builder_.graph().inputs.begin(), builder_.graph().inputs.end(), v.id) !=
+                          builder_.graph().inputs.end();
+    const auto& ids = builder_.graph().outputs;
+    if (is_input || builder_.value(v).initializer >= 0 || std::find(ids.begin(), ids.end(), v.id) != ids.end()) {
+      const std::optional<onnx::Shape> shape = builder_.value(v).shape;
+      onnx::Node identity;
+      identity.op_type = "Identity";
+      identity.inputs = {v.id};
+      identity.provenance = Provenance::Inherited;
+      const DType dtype = builder_.dtype(v);
+      v = {builder_.model().add_value({})};
+      builder_.refine(v, dtype, shape);
+      identity.outputs = {v.id};
+      builder_.graph().nodes.push_back(std::move(identity));
+    }
+    std::string name = user ? (position < names.size() ? names[position] : "") : output.target;
+    if (user) ++position;
+    if (!name.empty()) builder_.model().values[v.id].name = std::move(name);
+    builder_.graph().outputs.push_back(v.id);
+  }
+  if (!options_.output_names.empty() && options_.output_names.size() != user_outputs) {
+    fail("output_names has " + std::to_string(options_.output_names.size()) + " names, but the model has " +
+         std::to_string(user_outputs) + " tensor outputs");
+  }
+}
+
+// ---- values and sizes
+// --------------------------------------------------------------------------------------------------
+
+V Lowerer::value(program::ValueId id) { return frames_.back().values.at(id); }
+
+onnx::Shape Lowerer::shape_of(const std::vector<program::Dim>& dims) {
+  onnx::Shape shape;
+  for (const program::Dim& dim : dims) {
+    if (dim.is_static()) {
+      shape.push_back({dim.value, ""});
+    } else {
+      shape.push_back({-1, printed(dim.expr)});
+    }
+  }
+  return shape;
+}
+
+const std::string& Lowerer::printed(program::ExprId expr) {
+  std::string& text = printed_[expr];
+  if (text.empty()) text = program_.symbols.print(expr);
+  return text;
+}
+
+// Remembers where a symbolic size can be read, the first place of each in execution order.
+void Lowerer::learn_sizes(const program::Value& recorded, V v) {
+  if (recorded.kind == program::Kind::SymInt) {
+    if (!recorded.scalar.is_static()) {
+      frames_.back().sizes.try_emplace(recorded.scalar.expr, Size(v, printed(recorded.scalar.expr)));
+    }
+    return;
+  }
+  for (std::size_t axis = 0; axis < recorded.sizes.size(); ++axis) {
+    const program::Dim& dim = recorded.sizes[axis];
+    if (!dim.is_static()) frames_.back().axes.try_emplace(dim.expr, v, static_cast<int64_t>(axis));
+  }
+}
+
+Size Lowerer::size_of(const program::Dim& dim) {
+  if (dim.is_static()) return dim.value;
+  // From the innermost graph outwards: a body sees what surrounds it.
+  for (auto frame = frames_.rbegin(); frame != frames_.rend(); ++frame) {
+    if (const auto known = frame->sizes.find(dim.expr); known != frame->sizes.end()) return known->second;
+    if (const auto axis = frame->axes.find(dim.expr); axis != frame->axes.end()) {
+      Size size = builder_.size_of(axis->second.first, axis->second.second);
+      if (!size.is_static()) size.param = printed(dim.expr);
+      return size;
+    }
+  }
+  return compute_size(dim.expr);
+}
+
+// An expression that no value has as its size: from its parts.
+Size Lowerer::compute_size(program::ExprId expr) {
+  const program::Expr& e = program_.symbols[expr];
+  const auto part = [&](std::size_t i) { return size_of({0, e.args.at(i)}); };
+  const auto fold = [&](auto combine) {
+    Size result = part(0);
+    for (std::size_t i = 1; i < e.args.size(); ++i) result = combine(result, part(i));
+    return result;
+  };
+  if (e.head == "Integer") return e.integer;
+  if (e.head == "Add") return fold([&](const Size& a, const Size& b) { return builder_.size_add(a, b); });
+  if (e.head == "Mul") return fold([&](const Size& a, const Size& b) { return builder_.size_mul(a, b); });
+  if (e.head == "Max") return fold([&](const Size& a, const Size& b) { return builder_.size_max(a, b); });
+  if (e.head == "Min") return fold([&](const Size& a, const Size& b) { return builder_.size_min(a, b); });
+  if (e.head == "FloorDiv" || e.head == "CleanDiv") return builder_.size_floordiv(part(0), part(1));
+  if (e.head == "Mod" || e.head == "PythonMod") {
+    return Size(builder_.op("Mod", {builder_.as_vector(part(0)), builder_.as_vector(part(1))}));
+  }
+  if (e.head == "Pow" && program_.symbols[e.args.at(1)].head == "Integer") {
+    Size result = 1;
+    for (int64_t i = 0; i < program_.symbols[e.args[1]].integer; ++i) result = builder_.size_mul(result, part(0));
+    return result;
+  }
+  fail(ErrorKind::UnsupportedOperator, "the size " + printed(expr) + " cannot be computed in ONNX");
+}
+
+}  // namespace modelexport::lower
