@@ -8,10 +8,9 @@
 
 #include "onnx/model.h"
 #include "program/program.h"
+#include "tag/tag.h"
 
 namespace modelexport {
-
-enum class MetadataLevel { Full, Minimal, None };
 
 struct ExportOptions {
   int64_t opset = 20;

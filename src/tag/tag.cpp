@@ -1,0 +1,106 @@
+#include "tag/tag.h"
+
+#include <fmt/format.h>
+
+#include <unordered_map>
+
+#include "tag/python_list.h"
+#include "tag/role.h"
+#include "tag/scope_text.h"
+
+namespace modelexport::tag {
+namespace {
+
+// Hands out each name once: "/l/MatMul", "/l/MatMul_1", ...
+class UniqueNames {
+ public:
+  std::string take(const std::string& base) {
+    uint32_t& repeats = next_[base];
+    if (repeats == 0) {
+      repeats = 1;
+      return base;
+    }
+    // A module or operator may itself be called "MatMul_1".
+    for (uint32_t repeat = repeats;; ++repeat) {
+      std::string name = fmt::format("{}_{}", base, repeat);
+      if (!next_.emplace(name, 1).second) continue;
+      next_[base] = repeat + 1;
+      return name;
+    }
+  }
+
+ private:
+  std::unordered_map<std::string, uint32_t> next_;
+};
+
+// Sources of a merged node, as module calls.
+std::string print_sources(const onnx::Node& node, const ModuleTree& modules) {
+  std::vector<std::string> names;
+  for (const ScopeId source : node.sources) {
+    if (source < modules.size()) names.push_back(call_name(modules[source]));
+  }
+  return print_python_list(names);
+}
+
+void add_own_keys(onnx::Node& node, const ModuleTree& modules, const std::string& tag) {
+  const ModuleCall& call = modules[node.scope];
+  onnx::Metadata& metadata = node.metadata;
+  metadata.emplace_back(kTagKey, tag);
+  metadata.emplace_back(kModuleKey, call.path);
+  if (call.call != 0) metadata.emplace_back(kCallKey, std::to_string(call.call));
+  if (node.provenance != Provenance::Exact) metadata.emplace_back(kProvenanceKey, name_of(node.provenance));
+  if (!node.sources.empty()) metadata.emplace_back(kSourcesKey, print_sources(node, modules));
+  if (node.role == onnx::Role::Auxiliary) metadata.emplace_back(kRoleKey, "auxiliary");
+  if (!node.origin.empty()) metadata.emplace_back(kOpKey, node.origin);
+}
+
+// Other tools drop the last entry of torch's two lists: the operation.
+void add_compatibility_keys(onnx::Node& node, const ScopeText& scope) {
+  const std::string operation = node.name.substr(scope.name_prefix.size());
+  const std::string& target = node.origin.empty() ? node.op_type : node.origin;
+  onnx::Metadata& metadata = node.metadata;
+  if (!scope.groups.empty()) metadata.emplace_back(kNamespaceKey, scope.groups);
+  metadata.emplace_back(kNameScopesKey, fmt::format("{}, {}]", scope.name_scopes, python_repr(operation)));
+  metadata.emplace_back(kClassHierarchyKey, fmt::format("{}, {}]", scope.class_hierarchy, python_repr(target)));
+  metadata.emplace_back(kWinmlTagKey, scope.tag_no_nn);
+  metadata.emplace_back(kWinmlDepthKey, std::to_string(scope.depth_no_nn));
+}
+
+void count(TagSummary& summary, const onnx::Node& node) {
+  const bool inherited = node.provenance == Provenance::Inherited;
+  const bool fallback = node.provenance == Provenance::Fallback;
+  ++summary.operations;
+  summary.merged += node.provenance == Provenance::Merged ? 1 : 0;
+  summary.inherited += inherited ? 1 : 0;
+  summary.fallback += fallback ? 1 : 0;
+  if (node.role != onnx::Role::Auxiliary) return;
+  ++summary.auxiliary;
+  ++summary.auxiliary_types[node.op_type];
+  summary.inherited_auxiliary += inherited ? 1 : 0;
+  summary.fallback_auxiliary += fallback ? 1 : 0;
+}
+
+}  // namespace
+
+TagSummary tag_model(onnx::Model& model, const ModuleTree& modules, const TagOptions& options) {
+  const std::vector<ScopeText> scopes = describe_scopes(modules);
+  TagSummary summary;
+  for (const ScopeText& scope : scopes) {
+    summary.scope_tags.push_back(options.include_torch_nn ? scope.tag : scope.tag_no_nn);
+  }
+  assign_roles(model);
+  UniqueNames names;
+  onnx::for_each_node(model.graph, [&](const onnx::Graph&, onnx::Node& node) {
+    count(summary, node);
+    node.metadata.clear();
+    if (node.scope >= modules.size()) return;
+    const ScopeText& scope = scopes[node.scope];
+    node.name = names.take(scope.name_prefix + node.op_type);
+    if (options.metadata == MetadataLevel::None) return;
+    add_own_keys(node, modules, summary.scope_tags[node.scope]);
+    if (options.metadata == MetadataLevel::Full) add_compatibility_keys(node, scope);
+  });
+  return summary;
+}
+
+}  // namespace modelexport::tag
