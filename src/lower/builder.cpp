@@ -27,9 +27,6 @@ std::string content_key(const TensorView& tensor) {
   return key;
 }
 
-// The input whose type decides which kernel runs.
-std::size_t main_input(std::string_view op_type) { return op_type == "Where" ? 1 : 0; }
-
 }  // namespace
 
 std::optional<std::vector<int64_t>> static_sizes(const Sizes& sizes) {
@@ -50,17 +47,18 @@ V Builder::op(std::string_view op_type, Values inputs, Attrs attrs) {
 
 Values Builder::ops(std::string_view op_type, Values inputs, std::size_t n_outputs, Attrs attrs) {
   while (!inputs.empty() && !inputs.back()) inputs.pop_back();
-  const std::size_t main = main_input(op_type);
-  if (main >= inputs.size() || !inputs[main]) return emit(op_type, std::move(inputs), n_outputs, attrs);
-  const DType dtype = this->dtype(inputs[main]);
-  const auto compute = compute_type(op_type, dtype, opset_);
-  if (!compute) return emit(op_type, std::move(inputs), n_outputs, attrs);
-  for (V& input : inputs) {
-    if (input && this->dtype(input) == dtype) input = cast(input, *compute);
+  std::optional<std::pair<DType, DType>> widened;  // wanted and computed type, of the first input that needs it
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i]) continue;
+    const DType wanted = dtype(inputs[i]);
+    const auto computed = compute_type(op_type, i, wanted, opset_);
+    if (!computed) continue;
+    inputs[i] = cast(inputs[i], *computed);
+    if (!widened) widened.emplace(wanted, *computed);
   }
   Values outputs = emit(op_type, std::move(inputs), n_outputs, attrs);
   for (V& output : outputs) {
-    if (this->dtype(output) == *compute) output = cast(output, dtype);
+    if (widened && dtype(output) == widened->second) output = cast(output, widened->first);
   }
   return outputs;
 }
@@ -127,7 +125,7 @@ V Builder::ints(const std::vector<int64_t>& values) {
 V Builder::scalar(double value, DType dtype) { return full(value, dtype, {}); }
 
 V Builder::scalar_int(int64_t value, DType dtype) {
-  std::vector<std::byte> bytes(size_of(dtype));
+  std::vector<std::byte> bytes(modelexport::size_of(dtype));
   if (!convert_elements(DType::Int64, reinterpret_cast<const std::byte*>(&value), dtype, bytes.data(), 1)) {
     fail(ErrorKind::Internal, "no integer constant of type " + std::string(name_of(dtype)));
   }
@@ -135,7 +133,7 @@ V Builder::scalar_int(int64_t value, DType dtype) {
 }
 
 V Builder::full(double value, DType dtype, const std::vector<int64_t>& sizes) {
-  std::vector<std::byte> bytes(size_of(dtype));
+  std::vector<std::byte> bytes(modelexport::size_of(dtype));
   if (!convert_elements(DType::Float64, reinterpret_cast<const std::byte*>(&value), dtype, bytes.data(), 1)) {
     fail(ErrorKind::Internal, "no constant of type " + std::string(name_of(dtype)));
   }

@@ -1,0 +1,34 @@
+// Passes over the ONNX model, after lowering and before tagging. Each is one file and one function; the order is
+// the list in pipeline.cpp. A pass returns whether it changed anything.
+#pragma once
+
+#include "onnx/model.h"
+#include "scope/module_tree.h"
+
+namespace modelexport::passes {
+
+struct PassContext {
+  const ModuleTree& modules;
+  // Passes that cross module borders (provenance merged) or fuse operators run only when the user asked for it.
+  bool optimize = false;
+};
+
+// Runs all of them, in order.
+void run_passes(onnx::Model& model, const PassContext& context);
+
+// ---- always ------------------------------------------------------------------------------------------------------
+// Two Transposes (Reshapes) in a row, made by the same module call, become one.
+bool merge_transposes(onnx::Model& model, const PassContext& context);
+bool merge_reshapes(onnx::Model& model, const PassContext& context);
+// A weight that is only used transposed is written transposed; its Transpose nodes go.
+bool transpose_weights(onnx::Model& model, const PassContext& context);
+// Nodes and initializers that no output needs.
+bool remove_dead(onnx::Model& model, const PassContext& context);
+
+// ---- when optimising ---------------------------------------------------------------------------------------------
+// BatchNormalization behind a convolution moves into its weights (Ioffe and Szegedy 2015, section 3.1).
+bool fold_batch_norm(onnx::Model& model, const PassContext& context);
+// Nodes that compute the same thing become one, which belongs to the common ancestor of their modules.
+bool merge_equal_nodes(onnx::Model& model, const PassContext& context);
+
+}  // namespace modelexport::passes

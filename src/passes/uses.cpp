@@ -1,0 +1,54 @@
+#include "passes/uses.h"
+
+#include <algorithm>
+
+namespace modelexport::passes {
+
+namespace {
+
+template <typename Visit>
+void for_each_graph(onnx::Graph& graph, Visit&& visit) {
+  visit(graph);
+  for (auto& node : graph.nodes) {
+    for (auto& attribute : node.attributes) {
+      if (auto* body = std::get_if<std::shared_ptr<onnx::Graph>>(&attribute.value)) for_each_graph(**body, visit);
+    }
+  }
+}
+
+}  // namespace
+
+Uses::Uses(onnx::Model& model)
+    : count(model.values.size()), producer(model.values.size()), readers(model.values.size()) {
+  for_each_graph(model.graph, [&](onnx::Graph& graph) {
+    for (auto& node : graph.nodes) {
+      for (onnx::ValueId output : node.outputs) {
+        if (output != onnx::kNoValue) producer[output] = {&graph, &node};
+      }
+      for (onnx::ValueId input : node.inputs) {
+        if (input == onnx::kNoValue) continue;
+        ++count[input];
+        readers[input].push_back(&node);
+      }
+    }
+    for (onnx::ValueId output : graph.outputs) ++count[output];
+  });
+}
+
+void replace_value(Uses& uses, onnx::ValueId from, onnx::ValueId to) {
+  for (onnx::Node* reader : uses.readers[from]) {
+    std::replace(reader->inputs.begin(), reader->inputs.end(), from, to);
+    uses.readers[to].push_back(reader);
+  }
+  uses.count[to] += static_cast<uint32_t>(uses.readers[from].size());
+  uses.count[from] -= static_cast<uint32_t>(uses.readers[from].size());
+  uses.readers[from].clear();
+}
+
+void sweep(onnx::Model& model) {
+  for_each_graph(model.graph, [](onnx::Graph& graph) {
+    std::erase_if(graph.nodes, [](const onnx::Node& node) { return node.op_type.empty(); });
+  });
+}
+
+}  // namespace modelexport::passes

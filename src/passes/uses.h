@@ -1,0 +1,30 @@
+// Who reads and who makes each value; what most passes need to know first.
+#pragma once
+
+#include <vector>
+
+#include "onnx/model.h"
+
+namespace modelexport::passes {
+
+// Where a node stands; node pointers stay valid while no node is added or removed.
+struct Place {
+  onnx::Graph* graph = nullptr;
+  onnx::Node* node = nullptr;
+};
+
+struct Uses {
+  explicit Uses(onnx::Model& model);
+
+  // Reads of a value by nodes (bodies included) and by graph outputs.
+  std::vector<uint32_t> count;
+  std::vector<Place> producer;  // node null: an input or an initializer
+  std::vector<std::vector<onnx::Node*>> readers;
+};
+
+// Makes every node that reads `from` read `to`; graph outputs stay as they are.
+void replace_value(Uses& uses, onnx::ValueId from, onnx::ValueId to);
+// Removes the nodes whose op_type was cleared.
+void sweep(onnx::Model& model);
+
+}  // namespace modelexport::passes
