@@ -1,0 +1,43 @@
+"""Every exception that the package raises on purpose, in one tree."""
+
+from __future__ import annotations
+
+
+class ModelExportError(Exception):
+    """The root: whatever goes wrong in an export that is not a bug of the caller's own code."""
+
+
+class InvalidInputError(ModelExportError, ValueError):
+    """A model, an input, an option or a file is not what it should be; the message names it."""
+
+
+class CaptureError(ModelExportError):
+    """``torch.export`` could not capture the model; the message says why, ``__cause__`` holds torch's exception."""
+
+
+class UnsupportedOperatorError(ModelExportError):
+    """Some operators have no ONNX form here; the message lists each with its count and first module path."""
+
+
+class OutputError(ModelExportError, OSError):
+    """The file system refused: a missing or read-only folder, a full disk."""
+
+
+class MemoryLimitError(ModelExportError, MemoryError):
+    """The export would need more memory than ``MODELEXPORT_MEMORY_LIMIT_MB`` allows."""
+
+
+class CoverageValidationError(ModelExportError):
+    """A node would have been written without a hierarchy tag; nothing was written."""
+
+
+class ContextInheritanceError(ModelExportError):
+    """The scope of an operation that torch did not record could not be inherited from its neighbours."""
+
+
+class AuxiliaryOperationError(ModelExportError):
+    """An auxiliary operation could not be processed."""
+
+
+class InternalError(ModelExportError):
+    """An invariant of this library is broken: please report it."""

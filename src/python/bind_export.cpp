@@ -1,0 +1,125 @@
+// modelexport._core.export_exported_program: the in-process door.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "lower/op_table.h"
+#include "pipeline.h"
+#include "python/bindings.h"
+#include "python/fx_reader.h"
+#include "support/error.h"
+
+namespace modelexport::python {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+// (path, qualified class, elements of its own parameters), as named_modules() lists them.
+using ModuleRow = std::tuple<std::string, std::string, uint64_t>;
+
+const program::Schema* find_schema(std::string_view target) {
+  const lower::Entry* entry = lower::find_op(target);
+  return entry == nullptr ? nullptr : &entry->schema;
+}
+
+MetadataLevel metadata_level(const std::string& name) {
+  if (name == "full") return MetadataLevel::Full;
+  if (name == "minimal") return MetadataLevel::Minimal;
+  if (name == "none") return MetadataLevel::None;
+  fail("metadata must be full, minimal or none, not " + name);
+}
+
+// Sets `field` from the entry `name` of the options, when there is one.
+template <typename T>
+void take(const nb::dict& options, const char* name, T& field) {
+  if (options.contains(name)) field = nb::cast<T>(options[name]);
+}
+
+ExportOptions read_options(const nb::dict& given) {
+  ExportOptions options;
+  std::string metadata = "full";
+  take(given, "opset", options.opset);
+  take(given, "fold_constants", options.fold_constants);
+  take(given, "optimize", options.optimize);
+  take(given, "metadata", metadata);
+  take(given, "external_data", options.external_data);
+  take(given, "export_params", options.export_params);
+  take(given, "buffer_outputs", options.buffer_outputs);
+  take(given, "custom_ops_keep", options.custom_ops_keep);
+  take(given, "input_names", options.input_names);
+  take(given, "output_names", options.output_names);
+  take(given, "strategy", options.strategy);
+  options.metadata = metadata_level(metadata);
+  return options;
+}
+
+nb::dict to_dict(const ExportReport& report, double read_seconds) {
+  nb::dict result;
+  result["total_operations"] = report.total_operations;
+  result["tagged_operations"] = report.tagged_operations;
+  result["operation_trace_length"] = report.operation_trace_length;
+  result["native_op_regions"] = report.native_op_regions;
+  result["unrecorded_operations"] = report.unrecorded_operations;
+  result["inherited_operations"] = report.inherited_operations;
+  result["fallback_operations"] = report.fallback_operations;
+  result["auxiliary_operations"] = report.auxiliary_operations;
+  result["tagged_auxiliary"] = report.tagged_auxiliary;
+  result["inherited_auxiliary"] = report.inherited_auxiliary;
+  result["fallback_auxiliary"] = report.fallback_auxiliary;
+  result["auxiliary_types"] = report.auxiliary_types;
+  result["mutated"] = report.mutated;
+  result["file_bytes"] = report.file_bytes;
+  result["context_seconds"] = report.context_seconds;
+  result["inheritance_seconds"] = report.inheritance_seconds;
+  result["fallback_seconds"] = report.fallback_seconds;
+  result["functionalize_seconds"] = report.functionalize_seconds;
+  result["lower_seconds"] = report.lower_seconds;
+  result["passes_seconds"] = report.passes_seconds;
+  result["tag_seconds"] = report.tag_seconds;
+  result["write_seconds"] = report.write_seconds;
+  result["read_seconds"] = read_seconds;
+  return result;
+}
+
+// Reads while it holds the GIL, and exports without it; torch's memory is held by `exported` and `types`.
+nb::dict export_exported_program(nb::handle exported, const std::string& path, const nb::dict& options,
+                                 const std::vector<ModuleRow>& modules, const std::vector<std::string>& output_names,
+                                 const std::map<std::string, std::string>& symbol_names) {
+  const ExportOptions export_options = read_options(options);
+  const auto start = Clock::now();
+  program::Program program;
+  TorchTypes types(program.symbols);
+  read_exported_program(exported, types, find_schema, program);
+  for (const auto& [module_path, qualified_class, parameters] : modules) {
+    program.modules.modules.push_back({module_path, qualified_class, parameters});
+  }
+  if (!modules.empty()) program.modules.set_root_class(std::get<1>(modules.front()));
+  program.output_names = output_names;
+  for (const auto& [symbol, name] : symbol_names) program.symbols.set_name(symbol, name);
+  const double read_seconds = std::chrono::duration<double>(Clock::now() - start).count();
+
+  ExportReport report;
+  {
+    const nb::gil_scoped_release release;
+    report = export_program(program, path, export_options);
+  }
+  return to_dict(report, read_seconds);
+}
+
+}  // namespace
+
+void bind_export(nb::module_& module) {
+  module.def("export_exported_program", &export_exported_program, nb::arg("exported"), nb::arg("path"),
+             nb::arg("options"), nb::arg("modules"), nb::arg("output_names"), nb::arg("symbol_names"),
+             "Write a torch.export.ExportedProgram to `path` as ONNX and return counts and seconds.");
+}
+
+}  // namespace modelexport::python

@@ -1,0 +1,17 @@
+// Reads a torch.export.ExportedProgram in-process: walks its FX graph and takes its weights as pointers.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include "program/program.h"
+#include "program/program_builder.h"
+#include "python/torch_types.h"
+
+namespace modelexport::python {
+
+// `exported` must stay alive and unchanged, and `types` with it, while the program is used: its weights are theirs.
+// Throws Error naming the node for what cannot be read.
+void read_exported_program(nb::handle exported, TorchTypes& types, const program::SchemaLookup& lookup,
+                           program::Program& program);
+
+}  // namespace modelexport::python

@@ -1,0 +1,12 @@
+// modelexport._core: the list of what is bound.
+#include <nanobind/nanobind.h>
+
+#include "python/bindings.h"
+
+NB_MODULE(_core, module) {
+  using namespace modelexport::python;
+  module.doc() = "The C++ core of modelexport.";
+  module.attr("__version__") = MODELEXPORT_VERSION;
+  bind_errors(module);
+  bind_export(module);
+}
