@@ -27,6 +27,14 @@ std::string content_key(const TensorView& tensor) {
   return key;
 }
 
+onnx::Node make_node(std::string_view op_type, const Values& inputs, const Attrs& attrs) {
+  onnx::Node node;
+  node.op_type = op_type;
+  for (V input : inputs) node.inputs.push_back(input.id);
+  for (const Attr& attr : attrs) node.attributes.push_back({attr.name, attr.value});
+  return node;
+}
+
 }  // namespace
 
 std::optional<std::vector<int64_t>> static_sizes(const Sizes& sizes) {
@@ -45,29 +53,25 @@ V Builder::op(std::string_view op_type, Values inputs, Attrs attrs) {
   return ops(op_type, std::move(inputs), 1, std::move(attrs)).front();
 }
 
+// Inputs of a type that has no kernel are cast before the node, and its outputs back to what they would have been.
 Values Builder::ops(std::string_view op_type, Values inputs, std::size_t n_outputs, Attrs attrs) {
   while (!inputs.empty() && !inputs.back()) inputs.pop_back();
-  std::optional<std::pair<DType, DType>> widened;  // wanted and computed type, of the first input that needs it
+  Values computed = inputs;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!inputs[i]) continue;
-    const DType wanted = dtype(inputs[i]);
-    const auto computed = compute_type(op_type, i, wanted, opset_);
-    if (!computed) continue;
-    inputs[i] = cast(inputs[i], *computed);
-    if (!widened) widened.emplace(wanted, *computed);
+    const auto compute = compute_type(op_type, i, dtype(inputs[i]), opset_);
+    if (compute) computed[i] = cast(inputs[i], *compute);
   }
-  Values outputs = emit(op_type, std::move(inputs), n_outputs, attrs);
-  for (V& output : outputs) {
-    if (widened && dtype(output) == widened->second) output = cast(output, widened->first);
-  }
+  Values outputs = emit(make_node(op_type, computed, attrs), n_outputs);
+  if (computed == inputs) return outputs;
+  onnx::Node wanted = make_node(op_type, inputs, attrs);
+  wanted.outputs.resize(n_outputs);
+  const auto types = onnx::infer_types(model_, wanted);
+  for (std::size_t i = 0; i < n_outputs; ++i) outputs[i] = cast(outputs[i], types[i].dtype);
   return outputs;
 }
 
-Values Builder::emit(std::string_view op_type, Values inputs, std::size_t n_outputs, const Attrs& attrs) {
-  onnx::Node node;
-  node.op_type = op_type;
-  for (V input : inputs) node.inputs.push_back(input.id);
-  for (const Attr& attr : attrs) node.attributes.push_back({attr.name, attr.value});
+Values Builder::emit(onnx::Node node, std::size_t n_outputs) {
   if (fold_) {
     if (auto constants = folded(node)) return *constants;
   }

@@ -154,7 +154,7 @@ class Builder {
   onnx::Graph& graph() { return *graphs_.back(); }
 
  private:
-  Values emit(std::string_view op_type, Values inputs, std::size_t n_outputs, const Attrs& attrs);
+  Values emit(onnx::Node node, std::size_t n_outputs);
   std::optional<Values> folded(const onnx::Node& node);
   [[nodiscard]] bool is_zero_free(V x, const Sizes& sizes) const;
 
