@@ -1,0 +1,63 @@
+// What is known of one node's tag, from wherever it was read: the one struct behind queries, statistics and checks.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "onnx/model.h"
+#include "scope/module_tree.h"
+
+namespace modelexport::tag {
+
+struct NodeRecord {
+  std::string name;
+  std::string op_type;
+  std::string domain;
+  std::string graph;  // "/If.then_branch" for a node in a body; empty in the main graph
+  std::string tag;
+  std::string module;  // dotted path
+  uint32_t call = 0;
+  Provenance provenance = Provenance::Exact;
+  onnx::Role role = onnx::Role::Core;
+  std::string aten;                  // "aten.linear.default"
+  std::vector<std::string> sources;  // of a merged node: module calls, "encoder.layer.0@1"
+  std::vector<std::string> inputs;   // value names; "" for an omitted optional one
+  std::vector<std::string> outputs;
+};
+
+// Which model a sidecar belongs to: cheap to compute, and blind to weights and metadata.
+struct ModelIdentity {
+  uint64_t nodes = 0;
+  std::string digest;  // of node names and op types, 16 hex digits
+  friend bool operator==(const ModelIdentity&, const ModelIdentity&) = default;
+};
+[[nodiscard]] ModelIdentity identify(const onnx::Model& model);
+
+// Calls `visit(const Node&, const std::string& graph)` for every node of every graph and local function, where
+// `graph` is "" for the main graph, "/If.then_branch" for a body, and the function's name for its nodes.
+template <typename Visit>
+void for_each_placed_node(const onnx::Graph& graph, const std::string& place, Visit&& visit) {
+  for (const onnx::Node& node : graph.nodes) {
+    visit(node, place);
+    for (const onnx::Attribute& attribute : node.attributes) {
+      if (const auto* body = std::get_if<std::shared_ptr<onnx::Graph>>(&attribute.value)) {
+        for_each_placed_node(**body, node.name + "." + attribute.name, visit);
+      }
+    }
+  }
+}
+template <typename Visit>
+void for_each_placed_node(const onnx::Model& model, Visit&& visit) {
+  for_each_placed_node(model.graph, "", visit);
+  for (const onnx::Function& function : model.functions) {
+    for_each_placed_node(*function.body, function.domain + "::" + function.name, visit);
+  }
+}
+
+// "exact" -> Exact; Error for anything else.
+[[nodiscard]] Provenance provenance_from_name(std::string_view name);
+[[nodiscard]] std::string_view name_of(onnx::Role role);
+[[nodiscard]] onnx::Role role_from_name(std::string_view name);
+
+}  // namespace modelexport::tag
