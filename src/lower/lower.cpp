@@ -32,6 +32,9 @@ std::string identity_of(const TensorView& view) {
   return key;
 }
 
+// Node metadata needs IR version 10; from opset 23 on each release of ONNX raised both (onnx/docs/Versioning.md).
+int64_t ir_version_for(int64_t opset) { return std::clamp<int64_t>(opset - 12, 10, 13); }
+
 }  // namespace
 
 UnsupportedOperators::UnsupportedOperators(std::vector<UnsupportedOperator> ops)
@@ -39,11 +42,7 @@ UnsupportedOperators::UnsupportedOperators(std::vector<UnsupportedOperator> ops)
 
 onnx::Model lower(const program::Program& program, const LowerOptions& options, LowerReport& report) {
   onnx::Model model;
-  model.ir_version = options.opset <= 20   ? 10
-                     : options.opset <= 22 ? 10
-                     : options.opset <= 23 ? 11
-                     : options.opset <= 24 ? 12
-                                           : 13;
+  model.ir_version = ir_version_for(options.opset);
   model.producer_name = "modelexport";
   model.producer_version = MODELEXPORT_VERSION;
   model.opsets = {{"", options.opset}};

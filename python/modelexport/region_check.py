@@ -1,0 +1,262 @@
+"""Are the tags right?  Each module call's nodes must compute what that module computed.
+
+The check runs the model in eager mode with forward hooks, runs the ONNX file in onnxruntime with every intermediate
+tensor exposed and optimisation off, and compares.  For each module call that owns nodes it asks two things:
+
+* the nodes tagged with the call, or with a call made inside it, produce its outputs;
+* they read nothing but its inputs, its own parameters, constants, and small integer tensors (shapes).
+
+It needs the packages ``onnx`` and ``onnxruntime``, which the exporter itself does not.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils import _pytree as pytree
+
+Call = tuple[str, int]
+"""A module call: dotted path (``""`` for the root) and call index in execution order."""
+
+SHAPE_TENSOR_ELEMENTS = 16
+"""An integer tensor of at most this many elements counts as a shape."""
+
+
+@dataclass
+class RegionReport:
+    """What :func:`check_regions` found."""
+
+    checked: int = 0
+    """Module calls that own nodes and were compared."""
+    failures: dict[Call, str] = field(default_factory=dict)
+    """For each wrong call, what is wrong, in one line."""
+
+    @property
+    def ok(self) -> bool:
+        return self.checked > 0 and not self.failures
+
+
+@dataclass
+class _Seen:
+    inputs: list[torch.Tensor]
+    outputs: list[torch.Tensor] = field(default_factory=list)
+
+
+def _tensors(tree: Any) -> list[torch.Tensor]:
+    """Copies of the tensors in ``tree``: later in-place operations must not change what was seen."""
+    return [leaf.detach().clone() for leaf in pytree.tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
+
+
+def record_calls(model: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[Call, _Seen]:
+    """Runs ``model`` once and returns the tensors that went into and came out of every module call."""
+    seen: dict[Call, _Seen] = {}
+    counts: dict[str, int] = defaultdict(int)
+    running: list[Call] = []
+    handles = []
+    names = {id(module): name for name, module in model.named_modules()}
+
+    def before(module: torch.nn.Module, args: Any, kwargs: Any) -> None:
+        name = names[id(module)]
+        call = (name, counts[name])
+        counts[name] += 1
+        running.append(call)
+        seen[call] = _Seen(_tensors((args, kwargs)))
+
+    def after(module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        seen[running.pop()].outputs = _tensors(output)
+
+    for module in model.modules():
+        handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
+        handles.append(module.register_forward_hook(after, with_kwargs=True))
+    try:
+        with torch.no_grad():
+            model(*args, **dict(kwargs))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return seen
+
+
+def _call_of(text: str) -> Call:
+    path, _, index = text.partition("@")
+    return path, int(index or 0)
+
+
+def _stack(node: Any) -> list[Call]:
+    """The module calls around a node, outermost first, as its metadata says."""
+    metadata = {item.key: item.value for item in node.metadata_props}
+    scopes = ast.literal_eval(metadata["pkg.torch.onnx.name_scopes"])
+    return [_call_of(scope) for scope in scopes[:-1]]
+
+
+def _reads(node: Any) -> set[str]:
+    """Names that a node reads, those of its bodies from outside included."""
+    names = {name for name in node.input if name}
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            made = {name for inner in attribute.g.node for name in inner.output} | {i.name for i in attribute.g.input}
+            for inner in attribute.g.node:
+                names |= _reads(inner) - made
+            names |= {output.name for output in attribute.g.output} - made
+    return names
+
+
+def _run_exposed(path: Path, feeds: Mapping[str, Any]) -> tuple[Any, dict[str, torch.Tensor]]:
+    """The model and the values of all tensors of its main graph."""
+    import onnx
+    import onnxruntime
+
+    model = onnx.load(str(path), load_external_data=False)
+    known = {output.name for output in model.graph.output}
+    exposed = [name for node in model.graph.node for name in node.output if name and name not in known]
+    types = {info.name: info for info in model.graph.value_info}
+    for name in exposed:
+        model.graph.output.append(types.get(name, onnx.ValueInfoProto(name=name)))
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 3
+    probe = path.with_name(path.stem + ".regions.onnx")
+    try:
+        onnx.save(model, str(probe))
+        session = onnxruntime.InferenceSession(str(probe), options, providers=["CPUExecutionProvider"])
+        names = [output.name for output in session.get_outputs()]
+        arrays = session.run(names, dict(feeds))
+    finally:
+        probe.unlink(missing_ok=True)
+    values = {n: torch.from_numpy(a) for n, a in zip(names, arrays, strict=True) if hasattr(a, "shape")}
+    values |= {name: torch.as_tensor(array) for name, array in feeds.items()}
+    return model, values
+
+
+def _same(a: torch.Tensor, b: torch.Tensor, rtol: float, atol: float) -> bool:
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    if not a.dtype.is_floating_point:
+        return bool(torch.equal(a, b))
+    # Sums over many terms differ in the last bits in proportion to the largest of them.
+    finite = b[torch.isfinite(b)]
+    scale = float(finite.abs().max()) if finite.numel() else 0.0
+    return bool(torch.allclose(a, b, rtol=rtol, atol=atol * max(1.0, scale), equal_nan=True))
+
+
+def _owners(model: torch.nn.Module) -> dict[str, list[str]]:
+    """For every parameter and buffer name, the names under which the same memory is known."""
+    groups: dict[tuple[int, tuple[int, ...]], list[str]] = defaultdict(list)
+    named: list[tuple[str, torch.Tensor]] = list(model.named_parameters(remove_duplicate=False))
+    named += list(model.named_buffers(remove_duplicate=False))
+    for name, tensor in named:
+        groups[(tensor.data_ptr(), tuple(tensor.shape))].append(name)
+    return {name: group for group in groups.values() for name in group}
+
+
+def _foreign_read(
+    call: Call,
+    name: str,
+    values: Mapping[str, torch.Tensor],
+    seen: _Seen,
+    weights: Mapping[str, list[str]],
+    initializers: set[str],
+    close: Any,
+) -> str | None:
+    """Why reading ``name`` from outside is wrong, or ``None``."""
+    if name in initializers:
+        plain = name.removesuffix("_transposed").removesuffix("_folded_bias").removesuffix("_folded")
+        owners = weights.get(plain, [])
+        prefix = call[0] + "." if call[0] else ""
+        if owners and not any(owner.startswith(prefix) for owner in owners):
+            return f"reads the parameter {plain} of another module"
+        return None
+    value = values.get(name)
+    if value is None:
+        return None
+    if not value.dtype.is_floating_point and value.numel() <= SHAPE_TENSOR_ELEMENTS:
+        return None
+    if any(close(value, given) for given in seen.inputs):
+        return None
+    return f"reads {name}, which is none of the module's inputs"
+
+
+def check_regions(
+    model: torch.nn.Module,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    onnx_path: str | Path,
+    feeds: Mapping[str, Any],
+    *,
+    rtol: float = 1e-3,
+    atol: float = 1e-4,
+) -> RegionReport:
+    """Checks the tags of an exported file against the module that it came from.
+
+    Args:
+        model: the module, in the mode (training or not) that it was exported in.
+        args, kwargs: inputs for ``model.forward``; any dtypes and shapes that the file accepts.
+        onnx_path: the file, written with full metadata.
+        feeds: the same inputs as numpy arrays by ONNX input name.
+        rtol, atol: tolerance for floating point; ``atol`` is relative to the largest element.
+
+    Returns:
+        The calls compared and, for each wrong one, the reason.
+
+    Raises:
+        KeyError: a node has no ``pkg.torch.onnx.name_scopes`` metadata.
+    """
+    seen = record_calls(model, args, kwargs)
+    graph_model, values = _run_exposed(Path(onnx_path), feeds)
+    graph = graph_model.graph
+
+    def close(a: torch.Tensor, b: torch.Tensor) -> bool:
+        return _same(a, b, rtol, atol)
+
+    regions: dict[Call, list[Any]] = defaultdict(list)
+    for node in graph.node:
+        for call in _stack(node):
+            regions[call].append(node)
+    initializers = {tensor.name for tensor in graph.initializer}
+    weights = _owners(model)
+    report = RegionReport()
+    for call, nodes in regions.items():
+        if call not in seen:
+            report.failures[call] = "tagged, but no such call was made"
+            continue
+        report.checked += 1
+        made = [name for node in nodes for name in node.output if name]
+        problem = _missing_output(seen[call], made, values, initializers, graph_model, close)
+        inside = set(made)
+        outside = {name for node in nodes for name in _reads(node)} - inside
+        for name in sorted(outside):
+            if problem is None and call[0] != "":
+                problem = _foreign_read(call, name, values, seen[call], weights, initializers, close)
+        if problem is not None:
+            report.failures[call] = problem
+    return report
+
+
+def _missing_output(
+    seen: _Seen, made: Iterable[str], values: Mapping[str, torch.Tensor], initializers: set[str], model: Any, close: Any
+) -> str | None:
+    candidates = [values[name] for name in made if name in values]
+    for index, output in enumerate(seen.outputs):
+        if any(close(value, output) for value in candidates):
+            continue
+        # What a module passes through, or what was constant, has no node.
+        if any(close(given, output) for given in seen.inputs) or _is_constant(output, initializers, model, close):
+            continue
+        return f"no node of the region makes output {index} (shape {tuple(output.shape)}, {output.dtype})"
+    return None
+
+
+def _is_constant(output: torch.Tensor, initializers: set[str], model: Any, close: Any) -> bool:
+    from onnx import numpy_helper
+
+    for tensor in model.graph.initializer:
+        if list(tensor.dims) == list(output.shape) and not tensor.external_data:
+            if close(torch.from_numpy(numpy_helper.to_array(tensor).copy()), output):
+                return True
+    return False
