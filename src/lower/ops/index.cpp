@@ -141,7 +141,8 @@ Values lower_index_select(Context& c) {
 
 Values lower_embedding(Context& c) { return {c.b.gather(c.tensor("weight"), c.tensor("indices"), 0)}; }
 
-// ---- embedding_bag: rows of a table, reduced bag by bag --------------------------------------------------------------
+// ---- embedding_bag: rows of a table, reduced bag by bag
+// --------------------------------------------------------------
 
 enum BagMode : int64_t { kSum = 0, kMean = 1, kMax = 2 };
 

@@ -34,8 +34,7 @@ struct PickedSizes {
   int64_t place;
   int64_t index_rank;
 
-  PickedSizes(const Dims& sizes, const std::vector<Index>& indices, const IndexedAxes& indexed)
-      : place(indexed.place) {
+  PickedSizes(const Dims& sizes, const std::vector<Index>& indices, const IndexedAxes& indexed) : place(indexed.place) {
     std::vector<Dims> index_sizes;
     for (const Index& index : indices) index_sizes.push_back(index.is_mask ? Dims{kInferred} : index.sizes);
     for (int64_t axis : indexed.others) dims.push_back(sizes[axis]);
@@ -57,8 +56,7 @@ struct PickedSizes {
     for (std::size_t i = 0; i < dims.size(); ++i) {
       const auto index_axis = static_cast<int64_t>(i) - place;
       const bool of_index = index_axis >= 0 && index_axis < index_rank;
-      sizes.push_back(of_index && !dims[i].is_static() ? c.b.size_of(positions.value, index_axis)
-                                                       : c.size_of(dims[i]));
+      sizes.push_back(of_index && !dims[i].is_static() ? c.b.size_of(positions.value, index_axis) : c.size_of(dims[i]));
     }
     return c.b.op("Expand", {values, c.b.shape_tensor(sizes)});
   }
@@ -143,7 +141,7 @@ Values lower_masked_select(Context& c) {
   const Dims sizes = broadcast({c.info("self").sizes, c.info("mask").sizes});
   const V x = expand_dims(c, c.tensor("self"), c.info("self").sizes, sizes);
   const V mask = expand_dims(c, c.tensor("mask"), c.info("mask").sizes, sizes);
-  return {c.b.op("Compress", {flatten(c.b, x), flatten(c.b, mask)}, {{"axis", 0}})};
+  return {c.b.op("Compress", {x, flatten(c.b, mask)})};
 }
 
 Values lower_where(Context& c) {

@@ -10,9 +10,7 @@ namespace modelexport::lower {
 namespace {
 
 // aten::view, reshape, flatten, unflatten, ...: the recorded sizes say it all.
-Values lower_reshape(Context& c) {
-  return {reshape_dims(c, c.tensor("self"), c.info("self").sizes, c.out().sizes)};
-}
+Values lower_reshape(Context& c) { return {reshape_dims(c, c.tensor("self"), c.info("self").sizes, c.out().sizes)}; }
 
 Values lower_reshape_list(Context& c) {
   Values values = c.tensors("tensors");
@@ -70,9 +68,7 @@ Values lower_movedim(Context& c) {
   return {c.b.transpose(c.tensor("self"), permutation)};
 }
 
-Values lower_expand(Context& c) {
-  return {expand_dims(c, c.tensor("self"), c.info("self").sizes, c.out().sizes)};
-}
+Values lower_expand(Context& c) { return {expand_dims(c, c.tensor("self"), c.info("self").sizes, c.out().sizes)}; }
 
 Values lower_broadcast_tensors(Context& c) {
   Values values = c.tensors("tensors");
