@@ -32,10 +32,11 @@ struct Range {
   int64_t max = std::numeric_limits<int64_t>::max();
 };
 
-// `head` is the sympy class ("Symbol", "Integer", "Add", "Mul", "FloorDiv", "Mod", "Max", ...).
+// `head` is the sympy class ("Symbol", "Integer", "Add", "Mul", "FloorDiv", "Mod", "Max", ...); a Rational has two
+// Integers as arguments, and constants ("int_oo", "true") have none.
 struct Expr {
   std::string head;
-  std::string symbol;   // of a Symbol
+  std::string symbol;   // of a Symbol its name, of a Float its digits
   int64_t integer = 0;  // of an Integer
   std::vector<ExprId> args;
 };
@@ -45,6 +46,8 @@ class SymbolTable {
   // Parses sympy's srepr form, e.g. "Mul(Integer(2), Symbol('s77', integer=True, positive=True))".
   // Throws Error naming the offset.
   ExprId parse(std::string_view srepr);
+  // The id of an expression over ids of this table; equal expressions have equal ids.
+  ExprId intern(Expr expr);
   [[nodiscard]] const Expr& operator[](ExprId id) const { return exprs_[id]; }
   // As written into dim_param: "2*batch"; symbols under the names given by set_name.
   [[nodiscard]] std::string print(ExprId id) const;
@@ -54,7 +57,8 @@ class SymbolTable {
 
  private:
   std::vector<Expr> exprs_;
-  std::unordered_map<std::string, ExprId> interned_;  // by printed form
+  std::unordered_map<std::string, ExprId> interned_;  // by head, leaf and argument ids
+  std::unordered_map<std::string, ExprId> parsed_;    // by text: the same sizes come again and again
   std::map<std::string, std::string> names_;
   std::map<std::string, Range> ranges_;
 };

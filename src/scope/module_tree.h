@@ -46,6 +46,7 @@ class ModuleTree {
   [[nodiscard]] const ModuleCall& operator[](ScopeId scope) const { return calls_[scope]; }
   [[nodiscard]] std::size_t size() const { return calls_.size(); }
   [[nodiscard]] ScopeId common_ancestor(ScopeId a, ScopeId b) const;
+  // A scope is an ancestor of itself.
   [[nodiscard]] bool is_ancestor(ScopeId ancestor, ScopeId scope) const;
   // Outermost first, the root included.
   [[nodiscard]] std::vector<ScopeId> chain(ScopeId scope) const;
