@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 
+from modelexport.containers import register_containers
 from modelexport.dynamic import DynamicAxis, DynamicPlan, plan_dynamic
 from modelexport.exceptions import CaptureError, InvalidInputError, ModelExportError
 from modelexport.inputs import CallInputs, call_inputs, describe
@@ -44,6 +45,7 @@ def capture(model: torch.nn.Module, inputs: Any, options: ExportOptions) -> Capt
     plan = plan_dynamic(call, options)
     with preserved(model, options.training):
         program = _export(model, plan)
+        _check_dtypes(model, call)
     return Captured(program, module_rows(model), _symbol_names(program, plan), tuple(plan.output_axes))
 
 
@@ -89,40 +91,56 @@ def _unwrapped(model: torch.nn.Module) -> torch.nn.Module:
 
 def _export(model: torch.nn.Module, plan: DynamicPlan) -> ExportedProgram:
     call = plan.call
+    # torch.export takes the outputs apart right after forward: what it would not know is registered in between.
+    hook = model.register_forward_hook(lambda _module, _inputs, outputs: register_containers(outputs))
     try:
-        return torch.export.export(
-            model, call.args, call.kwargs, dynamic_shapes=plan.dynamic_shapes, strict=False
-        )
-    except ModelExportError:
-        raise
+        return torch.export.export(model, call.args, call.kwargs, dynamic_shapes=plan.dynamic_shapes, strict=False)
     except Exception as error:
         raise _explained(error, model, plan) from error
+    finally:
+        hook.remove()
 
 
 def _explained(error: Exception, model: torch.nn.Module, plan: DynamicPlan) -> ModelExportError:
     """Why the capture failed: the inputs (eager refuses them too), a dynamic axis, or torch.export itself."""
     name = type(model).__name__
-    eager_error = _eager_error(model, plan.call)
-    if eager_error is not None:
-        return InvalidInputError(
-            f"{name}.forward fails on the inputs ({describe(plan.call)}): "
-            f"{type(eager_error).__name__}: {_first_line(eager_error)}"
-        )
+    refused = _refused_by_forward(model, plan.call)
+    if refused is not None:
+        return refused
     text = _axes_named(_message(error), plan)
     if plan.axes and text != _message(error):
         return CaptureError(f"{name} cannot be exported with these dynamic axes: {text}")
     return CaptureError(f"torch.export cannot capture {name}: {type(error).__name__}: {text}")
 
 
-def _eager_error(model: torch.nn.Module, call: CallInputs) -> Exception | None:
-    """What forward itself says of the inputs; buffers that it writes are those of a copy."""
+def _check_dtypes(model: torch.nn.Module, call: CallInputs) -> None:
+    """Refuses inputs of a floating type that forward cannot take.
+
+    torch's shape functions let some pass that the kernels refuse (a double into a float Linear); only forward itself
+    knows. It is asked where an input has a floating type that nothing in the model has.
+
+    Raises:
+        InvalidInputError: forward fails.
+    """
+    types = {tensor.dtype for tensor in (*model.parameters(), *model.buffers()) if tensor.is_floating_point()}
+    inputs = {leaf.value.dtype for leaf in call.leaves() if leaf.is_tensor and leaf.value.is_floating_point()}
+    if types and not inputs <= types:
+        refused = _refused_by_forward(model, call)
+        if refused is not None:
+            raise refused
+
+
+def _refused_by_forward(model: torch.nn.Module, call: CallInputs) -> InvalidInputError | None:
+    """What forward itself says of the inputs; what it writes are copies."""
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    inputs = [leaf.value.clone() if leaf.is_tensor else leaf.value for leaf in call.leaves()]
-    call = call.replace(inputs)
+    copies = call.replace([leaf.value.clone() if leaf.is_tensor else leaf.value for leaf in call.leaves()])
     try:
-        torch.func.functional_call(model, buffers, call.args, call.kwargs)
+        torch.func.functional_call(model, buffers, copies.args, copies.kwargs)
     except Exception as error:
-        return error
+        return InvalidInputError(
+            f"{type(model).__name__}.forward fails on the inputs ({describe(call)}): "
+            f"{type(error).__name__}: {_first_line(error)}"
+        )
     return None
 
 

@@ -90,7 +90,8 @@ def _axes_of(index: int, name: str, leaf: Leaf, entries: Any) -> Iterator[Dynami
         axis = _axis(name, key, leaf.value.dim())
         if dim_name is not None and not isinstance(dim_name, str):
             raise InvalidInputError(f"dynamic_axes[{name!r}][{key!r}] must be a name, not {dim_name!r}")
-        yield DynamicAxis(index, axis, dim_name, dim_name or f"{name}_dynamic_axes_{axis}")
+        dim_name = dim_name or f"{name}_dynamic_axes_{axis}"  # torch.onnx's own choice
+        yield DynamicAxis(index, axis, dim_name, dim_name)
 
 
 def _axis(name: str, key: Any, rank: int) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
+from modelexport.containers import register_containers
 from modelexport.exceptions import InvalidInputError
 
 
@@ -99,6 +100,7 @@ def call_inputs(
         ) from None
     if input_names and not args and set(input_names) == set(kwargs):
         kwargs = {name: kwargs[name] for name in input_names}
+    register_containers((args, kwargs))
     call = CallInputs(args, kwargs, signature)
     _check_devices(model, call)
     return call
