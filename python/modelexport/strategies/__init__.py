@@ -1,1 +1,0 @@
-"""Export strategies, under the import paths of the API reference."""
