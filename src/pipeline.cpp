@@ -1,8 +1,7 @@
 #include "pipeline.h"
 
 #include <chrono>
-#include <filesystem>
-#include <unordered_set>
+#include <ostream>
 
 #include "lower/functionalize.h"
 #include "lower/inline_wrappers.h"
@@ -14,4 +13,101 @@
 #include "support/atomic_file.h"
 #include "tag/coverage.h"
 #include "tag/sidecar.h"
-#include "tag/tag.h"
+
+namespace modelexport {
+
+namespace {
+
+// Adds the seconds that `stage` takes to `total`.
+template <typename Stage>
+decltype(auto) timed(double& total, Stage&& stage) {
+  struct Clock {
+    double& total;
+    std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+    ~Clock() { total += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); }
+  } clock{total};
+  return std::forward<Stage>(stage)();
+}
+
+lower::LowerOptions lower_options(const ExportOptions& options) {
+  lower::LowerOptions result;
+  result.opset = options.opset;
+  result.fold_constants = options.fold_constants;
+  result.export_params = options.export_params;
+  result.custom_ops_keep = options.custom_ops_keep;
+  result.input_names = options.input_names;
+  result.output_names = options.output_names;
+  return result;
+}
+
+// The counts of docs/tags.md, from what is about to be written.
+void count(const tag::TagSummary& summary, ExportReport& report) {
+  report.total_operations = summary.operations;
+  report.merged_operations = summary.merged;
+  report.inherited_operations = summary.inherited;
+  report.fallback_operations = summary.fallback;
+  report.unrecorded_operations = summary.inherited + summary.fallback;
+  report.auxiliary_operations = summary.auxiliary;
+  report.tagged_auxiliary = summary.auxiliary;
+  report.inherited_auxiliary = summary.inherited_auxiliary;
+  report.fallback_auxiliary = summary.fallback_auxiliary;
+  report.auxiliary_types = summary.auxiliary_types;
+}
+
+}  // namespace
+
+onnx::Model lower_program(program::Program& program, const ExportOptions& options, ExportReport& report) {
+  report.operation_trace_length = 0;
+  for (const auto& graph : program.graphs) report.operation_trace_length += graph->nodes.size();
+
+  // Regions under no_grad, autocast, ... become part of the graph around them.
+  timed(report.functionalize_seconds, [&] { lower::inline_wrappers(program); });
+
+  // Calls without a module record get the scope of their neighbours.
+  timed(report.inheritance_seconds, [&] { program::inherit_scopes(program); });
+
+  // In-place operations and views become values.
+  report.mutated = timed(report.functionalize_seconds, [&] {
+                     return lower::functionalize(program, {options.buffer_outputs});
+                   }).mutated;
+
+  // ATen calls become ONNX nodes, each with its scope.
+  lower::LowerReport lowered;
+  onnx::Model model =
+      timed(report.lower_seconds, [&] { return lower::lower(program, lower_options(options), lowered); });
+  report.native_op_regions = lowered.regions;
+
+  // What is left to tidy: dead nodes, chains, weights that are read transposed.
+  timed(report.passes_seconds, [&] { passes::run_passes(model, {program.modules, options.optimize}); });
+  return model;
+}
+
+ExportReport export_program(program::Program& program, const std::string& path, const ExportOptions& options) {
+  ExportReport report;
+  onnx::Model model = lower_program(program, options, report);
+
+  // Names and metadata from scopes; no node may be without.
+  const tag::TagSummary summary = timed(report.tag_seconds, [&] {
+    tag::TagSummary tagged = tag::tag_model(model, program.modules, {options.metadata, true});
+    passes::name_values(model);
+    report.tagged_operations = tag::check_coverage(model, tagged, options.metadata);
+    return tagged;
+  });
+  count(summary, report);
+
+  // The model and its sidecar appear together, or not at all.
+  timed(report.write_seconds, [&] {
+    AtomicFiles files;
+    report.file_bytes = onnx::write_model(model, path, {.external_data = options.external_data}, files).bytes;
+    tag::SidecarInfo info;
+    info.model_path = path;
+    info.strategy = options.strategy;
+    info.operation_trace_length = report.operation_trace_length;
+    info.native_op_regions = report.native_op_regions;
+    tag::write_sidecar(files.open(tag::sidecar_path(path)), model, program.modules, summary, info);
+    files.commit();
+  });
+  return report;
+}
+
+}  // namespace modelexport

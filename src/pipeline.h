@@ -32,7 +32,8 @@ struct ExportReport {
   uint64_t tagged_operations = 0;
   uint64_t operation_trace_length = 0;
   uint64_t native_op_regions = 0;
-  uint64_t unrecorded_operations = 0;  // ATen calls and nodes without a module record
+  uint64_t unrecorded_operations = 0;  // nodes whose ATen call has no module record
+  uint64_t merged_operations = 0;
   uint64_t inherited_operations = 0;
   uint64_t fallback_operations = 0;
   uint64_t auxiliary_operations = 0;
