@@ -1,103 +1,111 @@
 #include "program/inherit.h"
 
+#include <algorithm>
 #include <optional>
 #include <vector>
+
+#include "program/arguments.h"
 
 namespace modelexport::program {
 
 namespace {
 
-template <typename Visit>
-void for_each_reference(const Argument& argument, Visit&& visit) {
-  if (const auto* reference = argument.as<ValueRef>()) visit(reference->id);
-  if (const auto* list = argument.as<Arguments>()) {
-    for (const Argument& item : *list) for_each_reference(item, visit);
-  }
-}
+using MaybeScope = std::optional<ScopeId>;
 
-// The common ancestor of the scopes that meet at a place.
-class Meeting {
+bool is_recorded(const Node& node) { return node.provenance == Provenance::Exact; }
+bool has_scope(const Node& node) { return node.provenance != Provenance::Fallback; }
+
+class Inheritance {
  public:
-  void join(const ModuleTree& modules, ScopeId scope) {
-    scope_ = scope_ ? modules.common_ancestor(*scope_, scope) : scope;
+  explicit Inheritance(Program& program) : program_(program), callers_(program.graphs.size()) {}
+
+  InheritReport run() {
+    InheritReport report;
+    // A graph comes before the sub-graphs that its calls run, so their callers have got their scopes.
+    for (std::size_t index = 0; index < program_.graphs.size(); ++index) {
+      Graph& graph = *program_.graphs[index];
+      if (!std::ranges::all_of(graph.nodes, is_recorded)) {
+        from_consumers(graph);
+        from_producers(graph);
+        from_caller(graph, callers_[index]);
+      }
+      note_callers(graph);
+      count(graph, report);
+    }
+    return report;
   }
-  [[nodiscard]] const std::optional<ScopeId>& scope() const { return scope_; }
 
  private:
-  std::optional<ScopeId> scope_;
-};
-
-bool lacks_scope(const Node& node) { return node.provenance != Provenance::Exact; }
-
-bool has_no_record(const Graph& graph) {
-  for (const Node& node : graph.nodes) {
-    if (lacks_scope(node)) return true;
+  void widen(MaybeScope& scope, ScopeId other) const {
+    scope = scope ? program_.modules.common_ancestor(*scope, other) : other;
   }
-  return false;
-}
 
-void take(Node& node, const Meeting& meeting) {
-  if (!meeting.scope()) return;
-  node.scope = *meeting.scope();
-  node.provenance = Provenance::Inherited;
-}
+  static void inherit(Node& node, MaybeScope scope) {
+    if (!scope) return;
+    node.scope = *scope;
+    node.provenance = Provenance::Inherited;
+  }
 
-// Later calls first, so that a chain without record inherits through its whole length.
-void inherit_from_readers(const ModuleTree& modules, Graph& graph) {
-  std::vector<Meeting> readers(graph.values.size());
-  for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
-    if (lacks_scope(*node)) {
-      Meeting meeting;
-      for (ValueId output : node->outputs) {
-        if (readers[output].scope()) meeting.join(modules, *readers[output].scope());
+  void from_consumers(Graph& graph) const {
+    std::vector<MaybeScope> wanted(graph.values.size());  // by value: the scope that holds the consumers seen so far
+    for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
+      if (!has_scope(*node)) {
+        MaybeScope scope;
+        for (const ValueId id : node->outputs) {
+          if (wanted[id]) widen(scope, *wanted[id]);
+        }
+        inherit(*node, scope);
       }
-      take(*node, meeting);
-      if (!meeting.scope()) continue;
-    }
-    for (const NamedArgument& argument : node->args) {
-      for_each_reference(argument.value, [&](ValueId id) { readers[id].join(modules, node->scope); });
+      if (has_scope(*node)) {
+        for_each<ValueRef>(*node, [&](ValueRef ref) { widen(wanted[ref.id], node->scope); });
+      }
     }
   }
-}
 
-void inherit_from_operands(const ModuleTree& modules, Graph& graph) {
-  std::vector<std::optional<ScopeId>> maker(graph.values.size());
-  for (Node& node : graph.nodes) {
-    const bool open = node.provenance == Provenance::Fallback;
-    if (open) {
-      Meeting meeting;
-      for (const NamedArgument& argument : node.args) {
-        for_each_reference(argument.value, [&](ValueId id) {
-          if (maker[id]) meeting.join(modules, *maker[id]);
+  void from_producers(Graph& graph) const {
+    std::vector<MaybeScope> made(graph.values.size());  // by value: the scope of its producer
+    for (Node& node : graph.nodes) {
+      if (!has_scope(node)) {
+        MaybeScope scope;
+        for_each<ValueRef>(node, [&](ValueRef ref) {
+          if (made[ref.id]) widen(scope, *made[ref.id]);
         });
+        inherit(node, scope);
       }
-      take(node, meeting);
-      if (!meeting.scope()) continue;
+      if (!has_scope(node)) continue;
+      for (const ValueId id : node.outputs) made[id] = node.scope;
     }
-    for (ValueId output : node.outputs) maker[output] = node.scope;
   }
-}
+
+  static void from_caller(Graph& graph, MaybeScope caller) {
+    for (Node& node : graph.nodes) {
+      if (has_scope(node)) continue;
+      node.scope = kRootScope;
+      inherit(node, caller);
+    }
+  }
+
+  void note_callers(const Graph& graph) {
+    for (const Node& node : graph.nodes) {
+      if (!has_scope(node)) continue;
+      for_each<GraphRef>(node, [&](GraphRef ref) { widen(callers_[ref.index], node.scope); });
+    }
+  }
+
+  static void count(const Graph& graph, InheritReport& report) {
+    for (const Node& node : graph.nodes) {
+      if (is_recorded(node)) continue;
+      ++report.unrecorded;
+      ++(has_scope(node) ? report.inherited : report.fallback);
+    }
+  }
+
+  Program& program_;
+  std::vector<MaybeScope> callers_;  // by sub-graph
+};
 
 }  // namespace
 
-InheritReport inherit_scopes(Program& program) {
-  InheritReport report;
-  for (auto& graph : program.graphs) {
-    if (!has_no_record(*graph)) continue;
-    for (Node& node : graph->nodes) {
-      if (!lacks_scope(node)) continue;
-      ++report.unrecorded;
-      node.provenance = Provenance::Fallback;
-      node.scope = kRootScope;
-    }
-    inherit_from_readers(program.modules, *graph);
-    inherit_from_operands(program.modules, *graph);
-    for (const Node& node : graph->nodes) {
-      if (node.provenance == Provenance::Inherited) ++report.inherited;
-      if (node.provenance == Provenance::Fallback) ++report.fallback;
-    }
-  }
-  return report;
-}
+InheritReport inherit_scopes(Program& program) { return Inheritance(program).run(); }
 
 }  // namespace modelexport::program

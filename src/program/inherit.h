@@ -1,4 +1,4 @@
-// Context inheritance: scopes for calls whose capture recorded no module stack.
+// Context inheritance: calls for which the capture recorded no module stack take their scope from their neighbours.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,9 @@ struct InheritReport {
   uint64_t fallback = 0;    // of those, what had none to take from and belongs to the root
 };
 
-// A call without a record takes the nearest common ancestor of the calls that read its results; where nobody with a
-// scope does, that of the calls that made its operands. Linear in calls.
+// A call without a record takes the nearest scope that holds all consumers of its results; when none of them has
+// one, that of the producers of its arguments; in a sub-graph, when these have none either, that of the call which
+// runs the sub-graph. Linear in calls.
 InheritReport inherit_scopes(Program& program);
 
 }  // namespace modelexport::program
