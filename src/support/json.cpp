@@ -15,6 +15,7 @@ namespace modelexport::json {
 namespace {
 
 constexpr std::size_t kMaxDepth = 200;
+constexpr std::size_t kBufferSize = 64 << 10;
 
 // Builds our values from the library's events, which come without recursion.
 class Events : public nlohmann::json_sax<nlohmann::json> {
@@ -200,9 +201,12 @@ std::string quote(std::string_view text) {
   return out;
 }
 
+Writer::Writer(std::ostream& out) : Writer([&out](std::string_view text) { out << text; }) {}
+
 Writer& Writer::key(std::string_view name) {
   separate();
-  out_ << quote(name) << ": ";
+  buffer_ += quote(name);
+  buffer_ += ": ";
   after_key_ = true;
   return *this;
 }
@@ -223,7 +227,7 @@ Writer& Writer::value(const std::vector<std::string>& texts) {
 
 Writer& Writer::begin(char bracket, Layout layout) {
   separate();
-  out_ << bracket;
+  buffer_ += bracket;
   const bool is_line = layout == Layout::Line || (!levels_.empty() && levels_.back().is_line);
   levels_.push_back({is_line, true});
   return *this;
@@ -233,28 +237,34 @@ Writer& Writer::end(char bracket) {
   const Level level = levels_.back();
   levels_.pop_back();
   if (!level.is_line && !level.is_empty) new_line();
-  out_ << bracket;
-  if (levels_.empty()) out_ << '\n';
+  buffer_ += bracket;
+  if (levels_.empty()) buffer_ += '\n';
+  if (levels_.empty() || buffer_.size() >= kBufferSize) flush();
   return *this;
 }
 
 Writer& Writer::raw(std::string_view text) {
   separate();
-  out_ << text;
+  buffer_ += text;
   return *this;
 }
 
 void Writer::separate() {
   if (std::exchange(after_key_, false) || levels_.empty()) return;
   Level& level = levels_.back();
-  if (!level.is_empty) out_ << (level.is_line ? ", " : ",");
+  if (!level.is_empty) buffer_ += level.is_line ? ", " : ",";
   level.is_empty = false;
   if (!level.is_line) new_line();
 }
 
 void Writer::new_line() {
-  out_ << '\n';
-  for (std::size_t i = 0; i < levels_.size(); ++i) out_ << "  ";
+  buffer_ += '\n';
+  buffer_.append(2 * levels_.size(), ' ');
+}
+
+void Writer::flush() {
+  sink_(buffer_);
+  buffer_.clear();
 }
 
 }  // namespace modelexport::json

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <iosfwd>
 #include <string>
 #include <string_view>
@@ -40,11 +41,14 @@ struct Value {
 // Throws Error naming the byte offset. A key twice in one object, and nesting deeper than 200, are errors too.
 [[nodiscard]] Value parse(std::string_view text);
 
-// Writes values one after the other, indented; what is begun with `Layout::Line` stays on one line.
+// Writes one value after the other, indented, and passes the text on in pieces. What is begun with `Layout::Line` stays
+// on one line. The text is complete when the outermost object or array has ended.
 enum class Layout : uint8_t { Indented, Line };
+using Sink = std::function<void(std::string_view)>;
 class Writer {
  public:
-  explicit Writer(std::ostream& out) : out_(out) {}
+  explicit Writer(Sink sink) : sink_(std::move(sink)) {}
+  explicit Writer(std::ostream& out);
 
   Writer& begin_object(Layout layout = Layout::Indented) { return begin('{', layout); }
   Writer& end_object() { return end('}'); }
@@ -81,8 +85,10 @@ class Writer {
   Writer& raw(std::string_view text);
   void separate();
   void new_line();
+  void flush();
 
-  std::ostream& out_;
+  Sink sink_;
+  std::string buffer_;  // what has not gone to the sink yet
   std::vector<Level> levels_;
   bool after_key_ = false;
 };

@@ -1,9 +1,13 @@
 #include "tag/analysis.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <ostream>
 #include <string_view>
 #include <unordered_map>
+
+#include "support/error.h"
 
 namespace modelexport::tag {
 namespace {
@@ -21,6 +25,20 @@ void compare_nodes(Consistency& result, const NodeRecord& onnx, const NodeRecord
   compare("role", name_of(onnx.role), name_of(sidecar.role));
   compare("aten", onnx.aten, sidecar.aten);
 }
+
+struct Countable {
+  const char* field;
+  std::string (*value)(const NodeRecord& node);
+};
+constexpr Countable kCountables[] = {
+    {"tag", [](const NodeRecord& node) { return node.tag; }},
+    {"module", [](const NodeRecord& node) { return node.module; }},
+    {"class", [](const NodeRecord& node) { return innermost_class(node.tag); }},
+    {"op", [](const NodeRecord& node) { return node.op_type; }},
+    {"aten", [](const NodeRecord& node) { return node.aten; }},
+    {"provenance", [](const NodeRecord& node) { return std::string(name_of(node.provenance)); }},
+    {"role", [](const NodeRecord& node) { return std::string(name_of(node.role)); }},
+};
 
 void write_field(std::ostream& out, std::string_view text) {
   if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
@@ -43,6 +61,30 @@ std::map<std::string, uint64_t> count_tags(const std::vector<NodeRecord>& nodes)
     if (!node.tag.empty()) ++counts[node.tag];
   }
   return counts;
+}
+
+const std::vector<std::string>& countable_fields() {
+  static const std::vector<std::string> kFields = [] {
+    std::vector<std::string> fields;
+    for (const Countable& countable : kCountables) fields.emplace_back(countable.field);
+    return fields;
+  }();
+  return kFields;
+}
+
+std::map<std::string, uint64_t> count_by(const std::vector<NodeRecord>& nodes, const std::string& field) {
+  for (const Countable& countable : kCountables) {
+    if (field != countable.field) continue;
+    std::map<std::string, uint64_t> counts;
+    for (const NodeRecord& node : nodes) ++counts[countable.value(node)];
+    return counts;
+  }
+  fail(fmt::format("there is no field '{}' to count by", field));
+}
+
+std::string innermost_class(const std::string& tag) {
+  const std::string component = tag.substr(tag.rfind('/') + 1);
+  return component.substr(0, component.find('.'));
 }
 
 Consistency compare_records(const std::vector<NodeRecord>& onnx, const std::vector<NodeRecord>& sidecar) {

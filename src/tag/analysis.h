@@ -14,6 +14,13 @@ namespace modelexport::tag {
 // Nodes of each tag; nodes without one are not counted.
 [[nodiscard]] std::map<std::string, uint64_t> count_tags(const std::vector<NodeRecord>& nodes);
 
+// Nodes of each value of a field, one of countable_fields(): "class" is that of the innermost module.
+[[nodiscard]] const std::vector<std::string>& countable_fields();
+[[nodiscard]] std::map<std::string, uint64_t> count_by(const std::vector<NodeRecord>& nodes, const std::string& field);
+
+// "BertLayer" of "/BertModel/BertEncoder/BertLayer.0": the class of the innermost module.
+[[nodiscard]] std::string innermost_class(const std::string& tag);
+
 // Whether the two records of a model, its ONNX metadata and its sidecar, say the same.
 struct Mismatch {
   std::string node;
