@@ -1,0 +1,63 @@
+#include "support/output_file.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace modelexport {
+
+OutputFile::OutputFile(FileDescriptor descriptor, std::string name)
+    : descriptor_(std::move(descriptor)), name_(std::move(name)) {}
+
+// Writing beyond the process's limit would raise SIGXFSZ, which kills by default.
+void OutputFile::check_limit(uint64_t size) const {
+  struct rlimit limit = {};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur) {
+    fail_system("cannot write " + name_ + ": " + std::to_string(size) + " bytes, where files may have " +
+                    std::to_string(limit.rlim_cur),
+                EFBIG);
+  }
+}
+
+void OutputFile::reserve(uint64_t size) {
+  check_limit(size);
+  if (size == 0) return;
+  int result = 0;
+  do {
+    result = ::fallocate(descriptor_.get(), 0, 0, static_cast<off_t>(size));
+  } while (result != 0 && errno == EINTR);
+  if (result == 0) {
+    reserved_ = size;
+  } else if (errno != EOPNOTSUPP && errno != ENOSYS) {
+    fail_system("cannot write " + name_ + " of " + std::to_string(size) + " bytes");
+  }
+}
+
+void OutputFile::write(std::span<const std::byte> bytes) {
+  if (position_ + bytes.size() > reserved_) check_limit(position_ + bytes.size());
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(descriptor_.get(), bytes.data(), bytes.size(), static_cast<off_t>(position_));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail_system("cannot write " + name_);
+    position_ += static_cast<uint64_t>(written);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+}
+
+void OutputFile::skip_to(uint64_t position) { position_ = position; }
+
+void OutputFile::sync() {
+  if (::fsync(descriptor_.get()) != 0) fail_system("cannot write " + name_);
+}
+
+void OutputFile::close() {
+  if (reserved_ != position_) {
+    check_limit(position_);
+    if (::ftruncate(descriptor_.get(), static_cast<off_t>(position_)) != 0) fail_system("cannot write " + name_);
+  }
+  if (::close(descriptor_.release()) != 0) fail_system("cannot write " + name_);
+}
+
+}  // namespace modelexport
