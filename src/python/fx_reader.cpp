@@ -134,7 +134,9 @@ void FxReader::read_ranges() {
 }
 
 void FxReader::read_graph(nb::handle module, bool is_main) {
-  for (nb::handle node : module.attr("graph").attr("nodes")) {
+  // A list, because torch's own iterator starts anew when it is asked again after its end, and nanobind asks again.
+  const nb::list nodes(module.attr("graph").attr("nodes"));
+  for (nb::handle node : nodes) {
     try {
       read_node(module, node, is_main);
     } catch (const Error& error) {
