@@ -17,10 +17,12 @@ Family scatter_ops();     // scatter*, index_put, index_add, masked_*, *_scatter
 Family sort_ops();        // sort, topk, unique, nonzero, searchsorted, bincount, ...
 Family join_ops();        // cat, stack, pad, repeat, roll, flip, tile, meshgrid, ...
 Family linear_ops();      // linear, addmm, matmul, bmm, einsum, baddbmm, ...
+Family linalg_ops();      // norms of matrices, distances, cross, det, ...
 Family attention_ops();   // scaled_dot_product_attention and its kin
 Family conv_ops();        // convolutions, transposed ones, unfold/fold
 Family pool_ops();        // max/avg/adaptive pools
-Family norm_ops();        // batch, layer, group, instance, rms
+Family norm_ops();        // layer, group, instance, rms, weight
+Family batch_norm_ops();  // batch normalisation
 Family rnn_ops();         // lstm, gru, rnn, cells
 Family image_ops();       // upsample, interpolate, grid_sample, pixel_shuffle, affine_grid
 Family expert_ops();      // grouped_mm and kin

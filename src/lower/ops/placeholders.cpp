@@ -19,6 +19,8 @@ __attribute__((weak)) Family attention_ops() { return {}; }
 __attribute__((weak)) Family conv_ops() { return {}; }
 __attribute__((weak)) Family pool_ops() { return {}; }
 __attribute__((weak)) Family norm_ops() { return {}; }
+__attribute__((weak)) Family batch_norm_ops() { return {}; }
+__attribute__((weak)) Family linalg_ops() { return {}; }
 __attribute__((weak)) Family rnn_ops() { return {}; }
 __attribute__((weak)) Family image_ops() { return {}; }
 __attribute__((weak)) Family expert_ops() { return {}; }
