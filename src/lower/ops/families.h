@@ -19,7 +19,8 @@ Family join_ops();        // cat, stack, pad, repeat, roll, flip, tile, meshgrid
 Family linear_ops();      // linear, addmm, matmul, bmm, einsum, baddbmm, ...
 Family linalg_ops();      // norms of matrices, distances, cross, det, ...
 Family attention_ops();   // scaled_dot_product_attention and its kin
-Family conv_ops();        // convolutions, transposed ones, unfold/fold
+Family conv_ops();        // convolutions, transposed ones
+Family unfold_ops();      // im2col, col2im
 Family pool_ops();        // max/avg/adaptive pools
 Family norm_ops();        // layer, group, instance, rms, weight
 Family batch_norm_ops();  // batch normalisation
