@@ -19,6 +19,7 @@ __attribute__((weak)) Family attention_ops() { return {}; }
 __attribute__((weak)) Family conv_ops() { return {}; }
 __attribute__((weak)) Family unfold_ops() { return {}; }
 __attribute__((weak)) Family pool_ops() { return {}; }
+__attribute__((weak)) Family adaptive_pool_ops() { return {}; }
 __attribute__((weak)) Family norm_ops() { return {}; }
 __attribute__((weak)) Family batch_norm_ops() { return {}; }
 __attribute__((weak)) Family linalg_ops() { return {}; }
