@@ -1,0 +1,205 @@
+"""From an ``nn.Module`` to a ``torch.export.ExportedProgram``: the only place that calls ``torch.export``."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+
+from modelexport.containers import register_containers
+from modelexport.dynamic import DynamicAxis, DynamicPlan, plan_dynamic
+from modelexport.exceptions import CaptureError, InvalidInputError, ModelExportError
+from modelexport.inputs import CallInputs, call_inputs, describe
+from modelexport.naming import module_rows
+from modelexport.options import ExportOptions
+from modelexport.state import preserved
+
+logger = logging.getLogger("modelexport")
+
+
+@dataclasses.dataclass(frozen=True)
+class Captured:
+    """A program, the module tree it came from (empty when unknown), and the user's names of its symbols."""
+
+    program: ExportedProgram
+    modules: list[tuple[str, str, int]]
+    symbol_names: Mapping[str, str]
+    output_axes: tuple[str, ...] = ()
+
+
+def capture(model: torch.nn.Module, inputs: Any, options: ExportOptions) -> Captured:
+    """Captures ``model`` and leaves it as it was.
+
+    Raises:
+        InvalidInputError: the inputs do not fit the model (its own forward refuses them).
+        CaptureError: ``torch.export`` cannot capture the model, or an axis cannot be dynamic.
+    """
+    model = _unwrapped(model)
+    call = call_inputs(model, inputs, options.kwargs, options.input_names)
+    check_count("input_names", options.input_names, [leaf.name for leaf in call.leaves() if leaf.is_tensor])
+    plan = plan_dynamic(call, options)
+    with preserved(model, options.training):
+        program = _export(model, call, plan)
+        _check_dtypes(model, call)
+    return Captured(program, module_rows(model), _symbol_names(program, plan), tuple(plan.output_axes))
+
+
+def from_program(program: ExportedProgram, inputs: Any, options: ExportOptions) -> Captured:
+    """An already captured program; ``inputs`` may be None, and are otherwise checked against it.
+
+    Raises:
+        InvalidInputError: an option that only a capture can obey, or inputs of another structure.
+    """
+    for name in ("dynamic_axes", "dynamic_shapes", "kwargs"):
+        if getattr(options, name):
+            raise InvalidInputError(f"{name} cannot be given for an ExportedProgram: it was captured without")
+    user_inputs = [str(name) for name in program.graph_signature.user_inputs if isinstance(name, str)]
+    check_count("input_names", options.input_names, user_inputs)
+    if inputs is not None:
+        args, kwargs = ((), dict(inputs)) if isinstance(inputs, Mapping) else (inputs, {})
+        args = tuple(args) if isinstance(args, tuple | list) else (args,)
+        try:
+            program._get_flat_args_with_check(args, kwargs)
+        except Exception as error:
+            raise InvalidInputError(f"the inputs do not fit the captured program: {_first_line(error)}") from None
+    return Captured(program, [], {})
+
+
+def check_count(keyword: str, names: Any, actual: list[str]) -> None:
+    """Refuses a list of names that is not as long as what it names."""
+    if names and len(names) != len(actual):
+        raise InvalidInputError(
+            f"{keyword} gives {len(names)} names, but there are {len(actual)}: {', '.join(actual) or 'none'}"
+        )
+
+
+def _unwrapped(model: torch.nn.Module) -> torch.nn.Module:
+    """The module that torch.compile or a data-parallel wrapper holds."""
+    while True:
+        if isinstance(model, torch._dynamo.OptimizedModule):
+            model = model._orig_mod
+        elif isinstance(model, torch.nn.DataParallel | torch.nn.parallel.DistributedDataParallel):
+            model = model.module
+        else:
+            return model
+
+
+def _export(model: torch.nn.Module, given: CallInputs, plan: DynamicPlan) -> ExportedProgram:
+    call = plan.call
+    # torch.export takes the outputs apart right after forward: what it would not know is registered in between.
+    hook = model.register_forward_hook(lambda _module, _inputs, outputs: register_containers(outputs))
+    try:
+        return torch.export.export(model, call.args, call.kwargs, dynamic_shapes=plan.dynamic_shapes, strict=False)
+    except Exception as error:
+        raise _explained(error, model, given, plan) from error
+    finally:
+        hook.remove()
+
+
+def _explained(error: Exception, model: torch.nn.Module, given: CallInputs, plan: DynamicPlan) -> ModelExportError:
+    """Why the capture failed: the inputs (forward refuses them too), a dynamic axis, or torch.export itself."""
+    name = type(model).__name__
+    refused = _refusal(model, given)
+    if refused is not None:
+        return InvalidInputError(refused)
+    if plan.axes:
+        refused = _refusal(model, plan.call)
+        if refused is not None:
+            return CaptureError(f"these dynamic axes leave others behind that must change with them: {refused}")
+        text = _axes_named(_message(error), plan)
+        if text != _message(error):
+            return CaptureError(f"{name} cannot be exported with these dynamic axes: {text}")
+    return CaptureError(f"torch.export cannot capture {name}: {type(error).__name__}: {_message(error)}")
+
+
+def _check_dtypes(model: torch.nn.Module, call: CallInputs) -> None:
+    """Refuses inputs of a floating type that forward cannot take.
+
+    torch's shape functions let some pass that the kernels refuse (a double into a float Linear); only forward itself
+    knows. It is asked where an input has a floating type that nothing in the model has.
+
+    Raises:
+        InvalidInputError: forward fails.
+    """
+    types = {tensor.dtype for tensor in (*model.parameters(), *model.buffers()) if tensor.is_floating_point()}
+    inputs = {leaf.value.dtype for leaf in call.leaves() if leaf.is_tensor and leaf.value.is_floating_point()}
+    if types and not inputs <= types:
+        refused = _refusal(model, call)
+        if refused is not None:
+            raise InvalidInputError(refused)
+
+
+def _refusal(model: torch.nn.Module, call: CallInputs) -> str | None:
+    """What forward itself says of the inputs; what it writes are copies."""
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    copies = call.replace([leaf.value.clone() if leaf.is_tensor else leaf.value for leaf in call.leaves()])
+    try:
+        torch.func.functional_call(model, buffers, copies.args, copies.kwargs)
+    except Exception as error:
+        return (
+            f"{type(model).__name__}.forward fails on the inputs ({describe(call)}): "
+            f"{type(error).__name__}: {_first_line(error)}"
+        )
+    return None
+
+
+_SIZE = re.compile(r"L\['(?P<name>\w+)'\](?P<rest>(?:\['?\w+'?\])*)\.size\(\)\[(?P<axis>\d+)\]")
+
+
+def _axes_named(text: str, plan: DynamicPlan) -> str:
+    """torch's message with its ``L['x'].size()[0]`` as ``axis 0 ('batch') of input 'x'``."""
+    leaves = plan.call.leaves()
+
+    def replace(match: re.Match[str]) -> str:
+        parts = [match["name"], *re.findall(r"\['?(\w+)'?\]", match["rest"])]
+        name = "_".join(parts[1:] if match["name"] in ("args", "kwargs") and len(parts) > 1 else parts)
+        axis = int(match["axis"])
+        given = [a.name for a in plan.axes if a.axis == axis and leaves[a.leaf].name == name and a.name]
+        return f"axis {axis} {f'({given[0]!r}) ' if given else ''}of input {name!r}"
+
+    return _SIZE.sub(replace, text)
+
+
+def _message(error: Exception) -> str:
+    """torch's message in one line, without its advice on logging and draft exports."""
+    text = str(error).split("The error above occurred")[0].split("For more information, run with")[0:2]
+    text = " ".join(part.removeprefix(' TORCH_LOGS="+dynamic".') for part in text)
+    return " ".join(text.split())[:2000] or type(error).__name__
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _symbol_names(program: ExportedProgram, plan: DynamicPlan) -> dict[str, str]:
+    """The user's name of each symbol, found where torch put it: in the placeholders' shapes.
+
+    Raises:
+        CaptureError: an axis that was to be dynamic is not.
+    """
+    placeholders = [node for node in program.graph.nodes if node.op == "placeholder"]
+    user_inputs = placeholders[len(placeholders) - len(plan.call.leaves()) :]
+    names: dict[str, str] = {}
+    for axis in plan.axes:
+        if axis.name is None:
+            continue
+        size = user_inputs[axis.leaf].meta["val"].shape[axis.axis]
+        if isinstance(size, int):
+            raise CaptureError(
+                f"{_axis_text(axis, plan)} cannot be dynamic: the model specialised it to {size} while it was captured"
+            )
+        if size.node.expr.is_Symbol:
+            symbol = str(size.node.expr)
+            if names.setdefault(symbol, axis.name) != axis.name:
+                logger.warning("axes %r and %r are always equal; both are called %r", names[symbol], axis.name, names[symbol])
+    return names
+
+
+def _axis_text(axis: DynamicAxis, plan: DynamicPlan) -> str:
+    return f"axis {axis.axis} ({axis.name!r}) of input {plan.call.leaves()[axis.leaf].name!r}"
