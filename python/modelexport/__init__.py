@@ -1,0 +1,87 @@
+"""PyTorch models to ONNX, with the ``nn.Module`` call that each node came from."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+
+from modelexport._core import __version__
+from modelexport.exceptions import (
+    AuxiliaryOperationError,
+    CaptureError,
+    ContextInheritanceError,
+    CoverageValidationError,
+    InternalError,
+    InvalidInputError,
+    MemoryLimitError,
+    ModelExportError,
+    OutputError,
+    UnsupportedOperatorError,
+)
+from modelexport.exporting import run_export
+
+__all__ = [
+    "AuxiliaryOperationError",
+    "CaptureError",
+    "ContextInheritanceError",
+    "CoverageValidationError",
+    "InternalError",
+    "InvalidInputError",
+    "MemoryLimitError",
+    "ModelExportError",
+    "OutputError",
+    "UnsupportedOperatorError",
+    "__version__",
+    "export",
+]
+
+
+def export(
+    model: torch.nn.Module | ExportedProgram,
+    inputs: Any,
+    path: str | os.PathLike[str],
+    **kwargs: Any,
+) -> dict[str, Any]:
+    """Write ``model`` as ONNX to ``path``, and its hierarchy tags to ``<stem>_hierarchy.json`` beside it.
+
+    The model is captured in eval mode and without gradients, and is left as it was, also after an error.
+
+    Args:
+        model: a module, or a program that ``torch.export.export`` has captured already.
+        inputs: example inputs: a tensor, a tuple of positional arguments, or a dict of keyword arguments (or the dict
+            that forward takes as its only argument). Any shapes and dtypes that forward accepts, on the model's
+            device. None for an ExportedProgram.
+        path: the file to write. It appears whole or not at all.
+
+    Keyword Args:
+        opset_version (int): 14 to 23, default 20.
+        input_names, output_names (list[str]): one a tensor; default: forward's argument names and the keys of the
+            output structure.
+        dynamic_axes (dict): ``{"x": {0: "batch"}}`` or ``{"x": [0]}``; keys may be strings, as in JSON.
+        dynamic_shapes: torch's form of the same; a plain string stands for a dynamic axis of that name.
+        do_constant_folding (bool): evaluate constant parts, default True.
+        optimize (bool): also fold across modules (BatchNormalization into convolutions), default False.
+        training (torch.onnx.TrainingMode): EVAL (default), TRAINING or PRESERVE.
+        export_params (bool): False makes the parameters inputs of the model.
+        keep_initializers_as_inputs (bool): True lists the parameters as inputs that have a default.
+        external_data (bool): weights into ``<path>.data`` whatever their size; above 2 GB they go there anyway.
+        metadata (str): "full", "minimal" (this project's keys only) or "none" (the sidecar alone has the tags).
+        buffer_outputs (bool): new values of buffers that the model writes become outputs.
+        custom_ops (str): "refuse" (default) or "keep" operators without an ONNX form as nodes of their own domain.
+        kwargs (dict): keyword arguments of forward, beside ``inputs``.
+        verbose (bool): log the stages to the logger ``modelexport``.
+
+    Returns:
+        The paths, and counts of operations (docs/tags.md says what each means).
+
+    Raises:
+        TypeError: an unknown keyword.
+        InvalidInputError: inputs or options that do not fit the model.
+        CaptureError: ``torch.export`` cannot capture the model, or not with these dynamic axes.
+        UnsupportedOperatorError: lists every operator that has no ONNX form.
+        OutputError: the file cannot be written.
+    """
+    return run_export(model, inputs, path, kwargs)

@@ -1,0 +1,72 @@
+"""Leaves a model, its hooks and the random state as they were before the export."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import sys
+from collections.abc import Iterator
+
+import torch
+
+
+@contextlib.contextmanager
+def preserved(model: torch.nn.Module, training: torch.onnx.TrainingMode) -> Iterator[None]:
+    """Puts ``model`` into the mode that ``training`` asks for, without gradients, and restores everything after.
+
+    Restored, also after an exception: every submodule's training flag, ``requires_grad`` of every parameter, the
+    forward hooks, and the random state of torch, Python and (where it is loaded) numpy.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    gradients = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    hooks = [(table, dict(table)) for module in model.modules() for table in _hook_tables(module)]
+    try:
+        with _random_state(), torch.no_grad():
+            _enter_mode(model, training)
+            yield
+    finally:
+        _restore_modes(model, modes)
+        for parameter, requires_grad in gradients:
+            if parameter.requires_grad != requires_grad:
+                parameter.requires_grad_(requires_grad)
+        for table, content in hooks:
+            if table != content:
+                table.clear()
+                table.update(content)
+
+
+def _hook_tables(module: torch.nn.Module) -> list[dict[int, object]]:
+    names = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return [table for name in names if (table := module.__dict__.get(name))]
+
+
+def _enter_mode(model: torch.nn.Module, training: torch.onnx.TrainingMode) -> None:
+    if training is torch.onnx.TrainingMode.PRESERVE:
+        return
+    wanted = training is torch.onnx.TrainingMode.TRAINING
+    if any(module.training != wanted for module in model.modules()):
+        model.train(wanted)
+
+
+def _restore_modes(model: torch.nn.Module, modes: list[tuple[torch.nn.Module, bool]]) -> None:
+    if all(module.training == mode for module, mode in modes):
+        return
+    # train() first: a module may override it to do more than set the flag (merging adapter weights, say).
+    model.train(modes[0][1])
+    for module, mode in modes:
+        module.training = mode
+
+
+@contextlib.contextmanager
+def _random_state() -> Iterator[None]:
+    python_state = random.getstate()
+    numpy = sys.modules.get("numpy")
+    numpy_state = numpy.random.get_state() if numpy else None
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices=devices):
+        try:
+            yield
+        finally:
+            random.setstate(python_state)
+            if numpy:
+                numpy.random.set_state(numpy_state)

@@ -1,0 +1,1 @@
+"""Export strategies, under the import paths of the API reference."""
