@@ -41,9 +41,14 @@ struct Value {
 };
 
 struct Graph;
+// An AttributeProto as it was in the file, of a kind that the exporter never makes: a reference to an attribute of a
+// function, a type, a sparse tensor, a list of tensors or graphs.
+struct EncodedAttribute {
+  std::string bytes;
+};
 // A tensor given as an attribute (Constant's value).
 using AttributeValue = std::variant<int64_t, float, std::string, std::vector<int64_t>, std::vector<float>,
-                                    std::vector<std::string>, TensorView, std::shared_ptr<Graph>>;
+                                    std::vector<std::string>, TensorView, std::shared_ptr<Graph>, EncodedAttribute>;
 struct Attribute {
   std::string name;
   AttributeValue value;
@@ -68,10 +73,13 @@ struct Node {
   std::string origin;            // the ATen overload: "aten.linear.default"
   std::vector<ScopeId> sources;  // of a merged node: the scopes it was made from
   Metadata metadata;             // written as metadata_props; filled in by tag/
+  std::string overload;          // of the model-local function that is called
 
   [[nodiscard]] const Attribute* find(std::string_view attribute) const;
 };
 
+// A tensor of a type without fixed element size (strings, 4-bit numbers) has its whole storage as data: what raw_data
+// holds or, for strings, the string_data fields of a TensorProto one behind the other.
 struct Initializer {
   ValueId value = kNoValue;
   TensorView data;
@@ -99,6 +107,10 @@ struct OpsetImport {
 struct Function {
   std::string domain;
   std::string name;
+  std::string overload;
+  std::vector<OpsetImport> opsets;
+  std::vector<std::string> attributes;      // names of those that a call must give
+  std::vector<EncodedAttribute> defaulted;  // those that a call may give
   std::shared_ptr<Graph> body;
 };
 

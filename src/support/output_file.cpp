@@ -8,8 +8,26 @@
 
 namespace modelexport {
 
+OutputFile::TextBuffer::TextBuffer(OutputFile& file) : file_(file), space_(1 << 16, '\0') {
+  setp(space_.data(), space_.data() + space_.size());
+}
+
+OutputFile::TextBuffer::int_type OutputFile::TextBuffer::overflow(int_type character) {
+  file_.write_text();
+  if (!traits_type::eq_int_type(character, traits_type::eof())) sputc(traits_type::to_char_type(character));
+  return traits_type::not_eof(character);
+}
+
+int OutputFile::TextBuffer::sync() {
+  file_.write_text();
+  return 0;
+}
+
 OutputFile::OutputFile(FileDescriptor descriptor, std::string name)
-    : descriptor_(std::move(descriptor)), name_(std::move(name)) {}
+    : std::ostream(nullptr), descriptor_(std::move(descriptor)), name_(std::move(name)), text_(*this) {
+  rdbuf(&text_);
+  exceptions(std::ios::badbit);
+}
 
 // Writing beyond the process's limit would raise SIGXFSZ, which kills by default.
 void OutputFile::check_limit(uint64_t size) const {
@@ -36,6 +54,17 @@ void OutputFile::reserve(uint64_t size) {
 }
 
 void OutputFile::write(std::span<const std::byte> bytes) {
+  write_text();
+  write_bytes(bytes);
+}
+
+void OutputFile::write_text() {
+  const auto pending = text_.pending();
+  text_.clear();
+  write_bytes(std::as_bytes(std::span(pending)));
+}
+
+void OutputFile::write_bytes(std::span<const std::byte> bytes) {
   if (position_ + bytes.size() > reserved_) check_limit(position_ + bytes.size());
   while (!bytes.empty()) {
     const ssize_t written = ::pwrite(descriptor_.get(), bytes.data(), bytes.size(), static_cast<off_t>(position_));
@@ -46,13 +75,18 @@ void OutputFile::write(std::span<const std::byte> bytes) {
   }
 }
 
-void OutputFile::skip_to(uint64_t position) { position_ = position; }
+void OutputFile::skip_to(uint64_t position) {
+  write_text();
+  position_ = position;
+}
 
 void OutputFile::sync() {
+  write_text();
   if (::fsync(descriptor_.get()) != 0) fail_system("cannot write " + name_);
 }
 
 void OutputFile::close() {
+  write_text();
   if (reserved_ != position_) {
     check_limit(position_);
     if (::ftruncate(descriptor_.get(), static_cast<off_t>(position_)) != 0) fail_system("cannot write " + name_);

@@ -1,9 +1,11 @@
-// A file being written from its beginning to its end.
+// A file being written from its beginning to its end: large pieces directly, text as a stream.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <ostream>
 #include <span>
+#include <streambuf>
 #include <string>
 #include <string_view>
 
@@ -11,7 +13,8 @@
 
 namespace modelexport {
 
-class OutputFile {
+// Every function, and `<<` too, throws Error (Io) when the system refuses.
+class OutputFile : public std::ostream {
  public:
   // `name` is what errors call the file.
   OutputFile(FileDescriptor descriptor, std::string name);
@@ -19,11 +22,11 @@ class OutputFile {
   // Asks for room for `size` bytes in all, so that a full disk shows before anything is written.
   void reserve(uint64_t size);
   void write(std::span<const std::byte> bytes);
-  void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+  void write(std::string_view bytes) { write(std::as_bytes(std::span(bytes))); }
   // Continues at `position`, which is not before size(); the gap reads as zeros.
   void skip_to(uint64_t position);
   // Bytes up to the place of the next write.
-  [[nodiscard]] uint64_t size() const { return position_; }
+  [[nodiscard]] uint64_t size() const { return position_ + text_.pending().size(); }
 
   // Waits for the disk.
   void sync();
@@ -31,12 +34,31 @@ class OutputFile {
   void close();
 
  private:
+  // Collects what comes through `<<`.
+  class TextBuffer : public std::streambuf {
+   public:
+    explicit TextBuffer(OutputFile& file);
+    [[nodiscard]] std::string_view pending() const { return {pbase(), static_cast<std::size_t>(pptr() - pbase())}; }
+    void clear() { setp(pbase(), epptr()); }
+
+   protected:
+    int_type overflow(int_type character) override;
+    int sync() override;
+
+   private:
+    OutputFile& file_;
+    std::string space_;
+  };
+
   void check_limit(uint64_t size) const;
+  void write_text();
+  void write_bytes(std::span<const std::byte> bytes);
 
   FileDescriptor descriptor_;
   std::string name_;
   uint64_t position_ = 0;
   uint64_t reserved_ = 0;
+  TextBuffer text_;
 };
 
 }  // namespace modelexport

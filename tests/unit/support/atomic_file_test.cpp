@@ -118,5 +118,34 @@ TEST(OutputFile, FillsGapsWithZerosAndCutsOffWhatWasReserved) {
   EXPECT_EQ(read_text(folder / "a"), std::string("ab\0\0cd\0\0", 8));
 }
 
+TEST(OutputFile, MixesTextAndBytes) {
+  const TemporaryFolder folder;
+  AtomicFiles files;
+  auto& file = files.open(folder / "a");
+  std::string expected;
+  for (int i = 0; i < 30000; ++i) {
+    file << i << ' ';
+    expected += std::to_string(i) + ' ';
+    if (i % 7000 == 0) {
+      file.write("bytes");
+      expected += "bytes";
+    }
+  }
+  EXPECT_EQ(file.size(), expected.size());
+  files.commit();
+  EXPECT_EQ(read_text(folder / "a"), expected);
+}
+
+TEST(OutputFile, ThrowsFromTheStreamToo) {
+  const TemporaryFolder folder;
+  rlimit before = {};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit small = {1000, before.rlim_max};
+  ::setrlimit(RLIMIT_FSIZE, &small);
+  const auto message = error_of([&] { AtomicFiles().open(folder / "a") << std::string(1001, 'x') << std::flush; });
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  EXPECT_THAT(message, HasSubstr("File too large"));
+}
+
 }  // namespace
 }  // namespace modelexport
