@@ -135,7 +135,8 @@ void FxReader::read_ranges() {
 
 void FxReader::read_graph(nb::handle module, bool is_main) {
   // A list, because torch's own iterator starts anew when it is asked again after its end, and nanobind asks again.
-  const nb::list nodes(module.attr("graph").attr("nodes"));
+  const nb::object chain = module.attr("graph").attr("nodes");
+  const nb::list nodes(chain);
   for (nb::handle node : nodes) {
     try {
       read_node(module, node, is_main);
