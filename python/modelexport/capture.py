@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
+import inspect
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -94,11 +97,42 @@ def _export(model: torch.nn.Module, given: CallInputs, plan: DynamicPlan) -> Exp
     # torch.export takes the outputs apart right after forward: what it would not know is registered in between.
     hook = model.register_forward_hook(lambda _module, _inputs, outputs: register_containers(outputs))
     try:
-        return torch.export.export(model, call.args, call.kwargs, dynamic_shapes=plan.dynamic_shapes, strict=False)
+        with _named_keywords(model, call):
+            return torch.export.export(model, call.args, call.kwargs, dynamic_shapes=plan.dynamic_shapes, strict=False)
     except Exception as error:
         raise _explained(error, model, given, plan) from error
     finally:
         hook.remove()
+
+
+@contextlib.contextmanager
+def _named_keywords(model: torch.nn.Module, call: CallInputs) -> Iterator[None]:
+    """Gives forward, for the capture, a parameter for each entry of its ``**kwargs``.
+
+    torch.export mixes up names and dynamic shapes of such entries.
+    """
+    parameters = list(call.signature.parameters.values())
+    known = {parameter.name for parameter in parameters}
+    extra = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in call.kwargs if name not in known]
+    if not extra:
+        yield
+        return
+    forward = model.forward
+
+    @functools.wraps(forward)
+    def named(*args: Any, **kwargs: Any) -> Any:
+        return forward(*args, **kwargs)
+
+    named.__signature__ = call.signature.replace(parameters=parameters[:-1] + extra)  # type: ignore[attr-defined]
+    own = model.__dict__.get("forward")
+    model.__dict__["forward"] = named
+    try:
+        yield
+    finally:
+        if own is None:
+            del model.__dict__["forward"]
+        else:
+            model.__dict__["forward"] = own
 
 
 def _explained(error: Exception, model: torch.nn.Module, given: CallInputs, plan: DynamicPlan) -> ModelExportError:

@@ -123,9 +123,25 @@ def _from_shapes(call: CallInputs, dynamic_shapes: Any) -> DynamicPlan:
     if hasattr(dynamic_shapes, "dynamic_shapes"):  # ShapesCollection, AdditionalInputs
         return DynamicPlan(call, dynamic_shapes, ())
     call = _resized(call, ())
+    if isinstance(dynamic_shapes, Mapping):
+        dynamic_shapes = _by_argument(dynamic_shapes, call)
     leaves = {id(leaf.value): i for i, leaf in enumerate(call.leaves()) if leaf.is_tensor}
     axes = list(_shape_axes(call.arguments(), dynamic_shapes, leaves))
     return DynamicPlan(_resized(call, axes), _without_names(dynamic_shapes), axes)
+
+
+def _by_argument(shapes: Mapping[str, Any], call: CallInputs) -> dict[str, Any]:
+    """An entry for every argument, those of ``**kwargs`` taken out of the entry of that name."""
+    arguments = call.arguments()
+    keyword = call.keyword_parameter
+    named = {name: shape for name, shape in shapes.items() if name != keyword or name in arguments}
+    named |= (shapes.get(keyword) or {}) if keyword and keyword not in arguments else {}
+    for name in named:
+        if name not in arguments:
+            raise InvalidInputError(
+                f"dynamic_shapes names {name!r}, which is no input of the model: {', '.join(arguments)}"
+            )
+    return {name: named.get(name) for name in arguments}
 
 
 def _shape_axes(value: Any, shapes: Any, leaves: Mapping[int, int]) -> Iterator[DynamicAxis]:

@@ -38,9 +38,19 @@ class CallInputs:
     kwargs: dict[str, Any]
     signature: inspect.Signature
 
+    @property
+    def keyword_parameter(self) -> str | None:
+        """The name of forward's ``**kwargs``, if it has that."""
+        kinds = {parameter.kind: parameter.name for parameter in self.signature.parameters.values()}
+        return kinds.get(inspect.Parameter.VAR_KEYWORD)
+
     def arguments(self) -> dict[str, Any]:
-        """By parameter name, as torch's ``dynamic_shapes`` wants them; ``*args`` is a tuple, ``**kwargs`` a dict."""
-        return dict(self.signature.bind(*self.args, **self.kwargs).arguments)
+        """By parameter name, as torch's ``dynamic_shapes`` wants them; ``*args`` is a tuple.
+
+        Entries of ``**kwargs`` stand beside the others under their own names.
+        """
+        arguments = dict(self.signature.bind(*self.args, **self.kwargs).arguments)
+        return arguments | arguments.pop(self.keyword_parameter, {})
 
     def leaves(self) -> list[Leaf]:
         """All leaves, the positional arguments' first, then the keyword arguments' in the order given."""
