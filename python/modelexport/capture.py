@@ -231,7 +231,9 @@ def _symbol_names(program: ExportedProgram, plan: DynamicPlan) -> dict[str, str]
         if size.node.expr.is_Symbol:
             symbol = str(size.node.expr)
             if names.setdefault(symbol, axis.name) != axis.name:
-                logger.warning("axes %r and %r are always equal; both are called %r", names[symbol], axis.name, names[symbol])
+                logger.warning(
+                    "axes %r and %r are always equal; both are called %r", names[symbol], axis.name, names[symbol]
+                )
     return names
 
 

@@ -72,9 +72,7 @@ def _lowered(captured: Captured, target: Path, options: ExportOptions) -> dict[s
     program = captured.program
     names = output_names(program.call_spec.out_spec)
     specs = [spec for spec in program.graph_signature.output_specs if spec.kind is OutputKind.USER_OUTPUT]
-    written = [
-        name for name, spec in zip(names, specs, strict=True) if not isinstance(spec.arg, ConstantArgument)
-    ]
+    written = [name for name, spec in zip(names, specs, strict=True) if not isinstance(spec.arg, ConstantArgument)]
     check_count("output_names", options.output_names, written)
     _check_output_axes(captured, options.output_names or written)
     return _core.export_exported_program(

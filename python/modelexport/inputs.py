@@ -123,7 +123,9 @@ def _forward_of(model: torch.nn.Module) -> Callable[..., Any]:
     return typing.cast(Callable[..., Any], forward)
 
 
-def _split(inputs: Any, forward: Callable[..., Any], signature: inspect.Signature) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def _split(
+    inputs: Any, forward: Callable[..., Any], signature: inspect.Signature
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
     if isinstance(inputs, Mapping):
         if _takes_mapping(forward, signature) or not _binds(signature, inputs):
             return (inputs,), {}

@@ -27,7 +27,10 @@ class UnifiedExporter:
     """
 
     def __init__(
-        self, strategy: ExportStrategy | str = ExportStrategy.HTP, enable_monitoring: bool = False, verbose: bool = False
+        self,
+        strategy: ExportStrategy | str = ExportStrategy.HTP,
+        enable_monitoring: bool = False,
+        verbose: bool = False,
     ) -> None:
         try:
             self.strategy = ExportStrategy(strategy)

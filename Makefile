@@ -1,0 +1,51 @@
+# What a developer types. `make help` lists it.
+
+PYTHON ?= python3.11
+JOBS ?= $(shell nproc)
+SECONDS_EACH ?= 60
+VENV := .venv/bin
+export PYTHONPATH := $(CURDIR)/python
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup build demo test lint bench fuzz zoo docs clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: .venv/ready  ## install system headers and .venv
+
+.venv/ready: scripts/setup.sh scripts/requirements.txt
+	scripts/setup.sh $(PYTHON)
+
+build: setup  ## compile the core, the command line and the extension
+	@test -f build/build.ninja || cmake -S . -B build -G Ninja -DPython_EXECUTABLE=$(CURDIR)/$(VENV)/python -DMODELEXPORT_TESTS=ON
+	cmake --build build -j $(JOBS)
+
+demo: build  ## export BERT-base and show its module tree, parity, time and size
+	$(VENV)/python scripts/demo.py
+
+test: build  ## all tests that fit a coffee break
+	ctest --test-dir build --output-on-failure -j $(JOBS) --timeout 120
+	OMP_NUM_THREADS=1 $(VENV)/python -m pytest -n $(JOBS) -m "not zoo" tests
+
+zoo: build  ## the long tests: many architectures at full size
+	$(VENV)/python -m pytest -m zoo tests
+
+lint: build  ## formatting, static analysis and the include rules
+	scripts/lint.sh
+
+bench: build  ## times and memory against torch.onnx.export
+	$(VENV)/python bench/export_bench.py
+
+fuzz: setup  ## run each fuzz target for SECONDS_EACH seconds
+	cmake -S . -B build-fuzz -G Ninja -DMODELEXPORT_PYTHON=OFF -DMODELEXPORT_FUZZ=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+	  -DCMAKE_CXX_COMPILER=clang++ -DMODELEXPORT_SANITIZE=address,undefined
+	cmake --build build-fuzz -j $(JOBS)
+	scripts/fuzz.sh build-fuzz $(SECONDS_EACH)
+
+docs: build  ## the documentation site, in build/site
+	$(VENV)/python -m pip install -q mkdocs-material mkdocstrings[python]
+	$(VENV)/python -m mkdocs build --strict --site-dir build/site
+
+clean:  ## remove what was built (not .venv)
+	rm -rf build build-* dist python/modelexport/_core*.so python/modelexport/_core.pyi
