@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
+from torch._dynamo.exc import UserError, UserErrorType
 from torch.export import ExportedProgram
 
 from modelexport.containers import register_containers
@@ -148,6 +149,8 @@ def _explained(error: Exception, model: torch.nn.Module, given: CallInputs, plan
         text = _axes_named(_message(error), plan)
         if text != _message(error):
             return CaptureError(f"{name} cannot be exported with these dynamic axes: {text}")
+    if isinstance(error, UserError) and error.error_type is UserErrorType.INVALID_INPUT:
+        return InvalidInputError(_message(error))
     return CaptureError(f"torch.export cannot capture {name}: {type(error).__name__}: {_message(error)}")
 
 
@@ -201,8 +204,8 @@ def _axes_named(text: str, plan: DynamicPlan) -> str:
 
 def _message(error: Exception) -> str:
     """torch's message in one line, without its advice on logging and draft exports."""
-    text = str(error).split("The error above occurred")[0].split("For more information, run with")[0:2]
-    text = " ".join(part.removeprefix(' TORCH_LOGS="+dynamic".') for part in text)
+    text = str(error).split("The error above occurred")[0].split("For more information about this error")[0]
+    text = text.replace('For more information, run with TORCH_LOGS="+dynamic".', "")
     return " ".join(text.split())[:2000] or type(error).__name__
 
 

@@ -192,7 +192,7 @@ def _without_names(shapes: Any) -> Any:
     return shapes
 
 
-# ---- sizes that torch does not take for constants ---------------------------------------------------------------------
+# ---- sizes that torch does not take for constants --------------------------------------------------------------------
 
 
 def _resized(call: CallInputs, axes: Sequence[DynamicAxis]) -> CallInputs:

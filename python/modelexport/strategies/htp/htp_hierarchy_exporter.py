@@ -35,9 +35,7 @@ class HierarchyExporter:
         if strategy != "htp":
             raise InvalidInputError(f"the strategy {strategy!r} is unknown; HierarchyExporter has 'htp'")
         if not builtin_tracking:
-            raise InvalidInputError(
-                "builtin_tracking=False is not available: operations are tracked as torch records them"
-            )
+            raise InvalidInputError("builtin_tracking=False is not available: torch's records are what tags come from")
         self.strategy = strategy
         self.builtin_tracking = builtin_tracking
         self.enable_performance_monitoring = enable_performance_monitoring
