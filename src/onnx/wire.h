@@ -88,6 +88,8 @@ enum class TensorProto : Tag {
   DataLocation = 14,
 };
 
+enum class DataLocation : int32_t { Default = 0, External = 1 };
+
 enum class SparseTensorProto : Tag { Values = 1, Indices = 2, Dims = 3 };
 
 enum class ValueInfoProto : Tag { Name = 1, Type = 2 };
