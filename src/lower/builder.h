@@ -56,6 +56,7 @@ struct Attr {
   Attr(const char* n, std::string v) : name(n), value(std::move(v)) {}
   Attr(const char* n, std::vector<int64_t> v) : name(n), value(std::move(v)) {}
   Attr(const char* n, std::vector<float> v) : name(n), value(std::move(v)) {}
+  Attr(const char* n, std::vector<std::string> v) : name(n), value(std::move(v)) {}
   Attr(const char* n, std::shared_ptr<onnx::Graph> v) : name(n), value(std::move(v)) {}
   Attr(const char* n, TensorView v) : name(n), value(std::move(v)) {}
 

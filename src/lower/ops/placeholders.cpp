@@ -24,6 +24,7 @@ __attribute__((weak)) Family norm_ops() { return {}; }
 __attribute__((weak)) Family batch_norm_ops() { return {}; }
 __attribute__((weak)) Family linalg_ops() { return {}; }
 __attribute__((weak)) Family rnn_ops() { return {}; }
+__attribute__((weak)) Family rnn_cell_ops() { return {}; }
 __attribute__((weak)) Family image_ops() { return {}; }
 __attribute__((weak)) Family expert_ops() { return {}; }
 __attribute__((weak)) Family complex_ops() { return {}; }
