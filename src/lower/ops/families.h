@@ -27,7 +27,8 @@ Family norm_ops();           // layer, group, instance, rms, weight
 Family batch_norm_ops();     // batch normalisation
 Family rnn_ops();            // lstm, gru, rnn, cells
 Family rnn_cell_ops();       // a single recurrent step
-Family image_ops();          // upsample, interpolate, grid_sample, pixel_shuffle, affine_grid
+Family image_ops();          // upsample and interpolate
+Family grid_ops();           // grid_sample, affine_grid, pixel_shuffle
 Family expert_ops();         // grouped_mm and kin
 Family complex_ops();        // view_as_complex, fft, ... as pairs of reals
 Family quantized_ops();      // quantized_decomposed.*

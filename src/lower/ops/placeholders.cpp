@@ -26,6 +26,7 @@ __attribute__((weak)) Family linalg_ops() { return {}; }
 __attribute__((weak)) Family rnn_ops() { return {}; }
 __attribute__((weak)) Family rnn_cell_ops() { return {}; }
 __attribute__((weak)) Family image_ops() { return {}; }
+__attribute__((weak)) Family grid_ops() { return {}; }
 __attribute__((weak)) Family expert_ops() { return {}; }
 __attribute__((weak)) Family complex_ops() { return {}; }
 __attribute__((weak)) Family quantized_ops() { return {}; }
