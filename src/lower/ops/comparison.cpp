@@ -1,4 +1,4 @@
-// Comparisons, logic, tests for special values, and choosing by a condition.
+// Comparisons, logic, and tests for special values.
 #include <limits>
 
 #include "lower/ops/elementwise.h"
@@ -86,11 +86,6 @@ Values nan_to_num(Context& c) {
   return {b.where(b.op("Equal", {no_nan, minus_inf}), low, no_inf)};
 }
 
-Values where(Context& c) {
-  const DType dtype = c.out_dtype();
-  return {c.b.where(c.operand("condition", DType::Bool), c.operand("self", dtype), c.operand("other", dtype))};
-}
-
 const Row kRows[] = {
     {"aten::eq.Tensor(Tensor self, Tensor other) -> Tensor", compare<"Equal">},
     {"aten::eq.Scalar(Tensor self, Scalar other) -> Tensor", compare<"Equal">},
@@ -129,10 +124,6 @@ const Row kRows[] = {
      "bool equal_nan=False) -> Tensor",
      isclose},
     {"aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor", nan_to_num},
-    {"aten::where.self(Tensor condition, Tensor self, Tensor other) -> Tensor", where},
-    {"aten::where.ScalarOther(Tensor condition, Tensor self, Scalar other) -> Tensor", where},
-    {"aten::where.ScalarSelf(Tensor condition, Scalar self, Tensor other) -> Tensor", where},
-    {"aten::where.Scalar(Tensor condition, Scalar self, Scalar other) -> Tensor", where},
 };
 
 }  // namespace

@@ -1,0 +1,180 @@
+// Sums, means, products, extrema and logical reductions.
+#include "lower/ops/reduction.h"
+
+#include "lower/ops/elementwise.h"
+#include "lower/ops/families.h"
+
+namespace modelexport::lower {
+
+V reduced(Builder& b, std::string_view op_type, V x, const Axes& axes, bool keepdim) {
+  if (b.rank(x) == 0) return x;
+  return b.reduce(op_type, x, axes, keepdim);
+}
+
+namespace {
+
+// `dim` may be one number, a list, None, an empty list or absent: the last three stand for all axes.
+Axes axes_of(Context& c) { return c.node.find("dim") != nullptr ? c.axes("dim", "self") : Axes{}; }
+bool keepdim_of(Context& c) { return c.node.find("keepdim") != nullptr && c.flag("keepdim"); }
+
+template <OpName Name>
+Values reduce(Context& c) {
+  return {reduced(c.b, Name.text, c.operand("self", c.out_dtype()), axes_of(c), keepdim_of(c))};
+}
+
+// Zero for NaN.
+V without_nan(Builder& b, V x) {
+  return is_floating(b.dtype(x)) ? b.where(b.op("IsNaN", {x}), number_like(b, 0, x), x) : x;
+}
+
+Values nansum(Context& c) {
+  const V self = c.operand("self", c.out_dtype());
+  return {reduced(c.b, "ReduceSum", without_nan(c.b, self), axes_of(c), keepdim_of(c))};
+}
+
+Values nanmean(Context& c) {
+  const V self = c.operand("self", c.out_dtype());
+  const V counts = c.b.cast(c.b.op("Not", {c.b.op("IsNaN", {self})}), c.out_dtype());
+  const V sum = reduced(c.b, "ReduceSum", without_nan(c.b, self), axes_of(c), keepdim_of(c));
+  return {c.b.div(sum, reduced(c.b, "ReduceSum", counts, axes_of(c), keepdim_of(c)))};
+}
+
+template <OpName Name>
+Values truth(Context& c) {
+  return {reduced(c.b, Name.text, c.operand("self", DType::Bool), axes_of(c), keepdim_of(c))};
+}
+
+Values count_nonzero(Context& c) {
+  const V hits = c.b.cast(c.operand("self", DType::Bool), DType::Int64);
+  return {reduced(c.b, "ReduceSum", hits, axes_of(c), false)};
+}
+
+// Extremum and where it is.
+template <OpName Value, OpName Index>
+Values extremum_at(Context& c) {
+  const V self = c.tensor("self");
+  if (c.rank("self") == 0) return {self, c.b.scalar_int(0)};
+  const int64_t axis = c.axis("dim", "self");
+  const V index = c.b.op(Index.text, {self}, {{"axis", axis}, {"keepdims", c.flag("keepdim")}});
+  return {c.b.reduce(Value.text, self, {axis}, c.flag("keepdim")), index};
+}
+
+template <OpName Name>
+Values extremum_index(Context& c) {
+  const V self = c.tensor("self");
+  if (c.rank("self") == 0) return {c.b.scalar_int(0)};
+  if (c.has("dim")) {
+    return {c.b.op(Name.text, {self}, {{"axis", c.axis("dim", "self")}, {"keepdims", c.flag("keepdim")}})};
+  }
+  const V index = c.b.op(Name.text, {c.b.reshape(self, {-1})}, {{"axis", 0}, {"keepdims", c.flag("keepdim")}});
+  return {c.b.reshape(index, c.out_sizes())};
+}
+
+Values aminmax(Context& c) {
+  const V self = c.tensor("self");
+  const Axes axes = c.has("dim") ? Axes{c.axis("dim", "self")} : Axes{};
+  const bool keepdim = c.flag("keepdim");
+  return {reduced(c.b, "ReduceMin", self, axes, keepdim), reduced(c.b, "ReduceMax", self, axes, keepdim)};
+}
+
+Values logsumexp(Context& c) {
+  const V self = c.operand("self", c.out_dtype());
+  return {reduced(c.b, "ReduceLogSumExp", self, axes_of(c), keepdim_of(c))};
+}
+
+Values trace(Context& c) {
+  const V self = c.operand("self", c.out_dtype());
+  const V diagonal = c.b.mul(self, c.b.op("EyeLike", {self}));
+  return {reduced(c.b, "ReduceSum", diagonal, {}, false)};
+}
+
+const Row kRows[] = {
+    {"aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+     reduce<"ReduceSum">},
+    {"aten::sum(Tensor self, *, ScalarType? dtype=None) -> Tensor", reduce<"ReduceSum">},
+    {"aten::mean(Tensor self, *, ScalarType? dtype=None) -> Tensor", reduce<"ReduceMean">},
+    {"aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+     reduce<"ReduceMean">},
+    {"aten::prod(Tensor self, *, ScalarType? dtype=None) -> Tensor", reduce<"ReduceProd">},
+    {"aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+     reduce<"ReduceProd">},
+    {"aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor", reduce<"ReduceMax">},
+    {"aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor", reduce<"ReduceMin">},
+    {"aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", nansum},
+    {"aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", nanmean},
+    {"aten::any(Tensor self) -> Tensor", truth<"ReduceMax">},
+    {"aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor", truth<"ReduceMax">},
+    {"aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor", truth<"ReduceMax">},
+    {"aten::all(Tensor self) -> Tensor", truth<"ReduceMin">},
+    {"aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor", truth<"ReduceMin">},
+    {"aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor", truth<"ReduceMin">},
+    {"aten::_is_any_true(Tensor self) -> Tensor", truth<"ReduceMax">},
+    {"aten::_is_all_true(Tensor self) -> Tensor", truth<"ReduceMin">},
+    {"aten::count_nonzero(Tensor self, int? dim=None) -> Tensor", count_nonzero},
+    {"aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor", count_nonzero},
+    {"aten::sum.IntList_out(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) "
+     "-> Tensor(a!)",
+     kViaFunctional},
+    {"aten::sum.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)", kViaFunctional},
+    {"aten::mean.out(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> "
+     "Tensor(a!)",
+     kViaFunctional},
+    {"aten::mean.dtype_out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)", kViaFunctional},
+    {"aten::prod.int_out(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> "
+     "Tensor(a!)",
+     kViaFunctional},
+    {"aten::prod.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)", kViaFunctional},
+    {"aten::amax.out(Tensor self, int[1] dim=[], bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)", kViaFunctional},
+    {"aten::amin.out(Tensor self, int[1] dim=[], bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)", kViaFunctional},
+    {"aten::nansum.out(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) "
+     "-> Tensor(a!)",
+     kViaFunctional},
+    {"aten::nanmean.out(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) "
+     "-> Tensor(a!)",
+     kViaFunctional},
+    {"aten::any.out(Tensor self, int dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)", kViaFunctional},
+    {"aten::any.dims_out(Tensor self, int[]? dim=None, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)",
+     kViaFunctional},
+    {"aten::any.all_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)", kViaFunctional},
+    {"aten::all.out(Tensor self, int dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)", kViaFunctional},
+    {"aten::all.dims_out(Tensor self, int[]? dim=None, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)",
+     kViaFunctional},
+    {"aten::all.all_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)", kViaFunctional},
+    {"aten::count_nonzero.dim_IntList_out(Tensor self, int[] dim, *, Tensor(a!) out) -> Tensor(a!)", kViaFunctional},
+    {"aten::count_nonzero.out(Tensor self, int? dim=None, *, Tensor(a!) out) -> Tensor(a!)", kViaFunctional},
+    {"aten::max(Tensor self) -> Tensor", reduce<"ReduceMax">},
+    {"aten::max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
+     extremum_at<"ReduceMax", "ArgMax">},
+    {"aten::min(Tensor self) -> Tensor", reduce<"ReduceMin">},
+    {"aten::min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
+     extremum_at<"ReduceMin", "ArgMin">},
+    {"aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor", extremum_index<"ArgMax">},
+    {"aten::argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor", extremum_index<"ArgMin">},
+    {"aten::aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)", aminmax},
+    {"aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", logsumexp},
+    {"aten::special_logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", logsumexp},
+    {"aten::trace(Tensor self) -> Tensor", trace},
+    {"aten::argmax.out(Tensor self, int? dim=None, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)",
+     kViaFunctional},
+    {"aten::argmin.out(Tensor self, int? dim=None, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)",
+     kViaFunctional},
+    {"aten::aminmax.out(Tensor self, *, int? dim=None, bool keepdim=False, Tensor(a!) min, Tensor(b!) max) -> "
+     "(Tensor(a!) min, Tensor(b!) max)",
+     kViaFunctional},
+    {"aten::logsumexp.out(Tensor self, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)",
+     kViaFunctional},
+    {"aten::special_logsumexp.out(Tensor self, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)",
+     kViaFunctional},
+    {"aten::trace.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)", kViaFunctional},
+};
+
+}  // namespace
+
+Family reduction_rows() { return kRows; }
+
+Family reduction_ops() {
+  static const std::vector<Row> rows = joined({reduction_rows(), cumulative_rows(), norm_rows(), statistics_rows()});
+  return rows;
+}
+
+}  // namespace modelexport::lower

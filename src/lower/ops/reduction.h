@@ -1,0 +1,22 @@
+// Reductions as other lowerings use them.
+#pragma once
+
+#include <vector>
+
+#include "lower/op_table.h"
+
+namespace modelexport::lower {
+
+using Axes = std::vector<int64_t>;  // none: all axes
+
+// A reduction, which does nothing to a scalar.
+V reduced(Builder& b, std::string_view op_type, V x, const Axes& axes, bool keepdim);
+// The p-norm over `axes`; p may be infinite.
+V vector_norm(Builder& b, V x, double p, const Axes& axes, bool keepdim);
+
+Family reduction_rows();
+Family cumulative_rows();
+Family norm_rows();
+Family statistics_rows();
+
+}  // namespace modelexport::lower
