@@ -352,7 +352,7 @@ const Target& FxReader::target(nb::handle function) {
   Target& result = found->second;
   if (types_.is_operator(function)) {
     result.name = nb::cast<std::string>(function.attr("name")());
-    if (!builder_.knows(result.name)) result.schema = text_of(nb::str(function.attr("_schema")));
+    if (!builder_.knows(result.name)) result.schema = text_of(nb::str(nb::object(function.attr("_schema"))));
   } else if (types_.is_higher_order(function)) {
     result.name = "higher_order::" + nb::cast<std::string>(function.attr("name")());
   } else {

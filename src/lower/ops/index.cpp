@@ -141,6 +141,21 @@ Values lower_index_select(Context& c) {
 
 Values lower_embedding(Context& c) { return {c.b.gather(c.tensor("weight"), c.tensor("indices"), 0)}; }
 
+// aten::embedding_renorm: the rows that the indices name are shortened to max_norm.
+Values lower_embedding_renorm(Context& c) {
+  const V weight = c.tensor("self");
+  const DType dtype = c.out_dtype();
+  const V max_norm = c.scalar("max_norm", dtype);
+  const V exponent = c.scalar("norm_type", dtype);
+  const V powers = c.b.reduce("ReduceSum", c.b.op("Pow", {c.b.op("Abs", {weight}), exponent}), {1}, true);
+  const V norm = c.b.op("Pow", {powers, c.b.scalar(1 / c.number("norm_type"), dtype)});
+  const V scale = c.b.div(max_norm, c.b.add(norm, c.b.scalar(1e-7, dtype)));
+  const V rows = c.b.unsqueeze(range(c.b, c.size_of(c.info("self").sizes[0])), {1});
+  const V named = any_of(c.b, c.b.op("Equal", {rows, flatten(c.b, c.tensor("indices"))}), {1});
+  const V too_long = c.b.op("And", {c.b.unsqueeze(named, {1}), c.b.op("Greater", {norm, max_norm})});
+  return {c.b.where(too_long, c.b.mul(weight, scale), weight)};
+}
+
 // ---- embedding_bag: rows of a table, reduced bag by bag
 // --------------------------------------------------------------
 
@@ -175,6 +190,16 @@ V reduce_bags(Context& c, V rows, V in_bag, V counts, int64_t mode) {
   return c.b.div(sums, c.b.cast(at_least_one, dtype));
 }
 
+// The row that counts as padding, if any. In embedding_bag.padding_idx a negative number counts from the end; in
+// _embedding_bag it means that there is none.
+std::optional<Size> padding_row(Context& c) {
+  if (!c.has("padding_idx")) return std::nullopt;
+  const int64_t row = c.integer("padding_idx");
+  if (row >= 0) return row;
+  if (c.node.target.rfind("aten::_", 0) == 0) return std::nullopt;
+  return c.b.size_add(c.size_of(c.info("weight").sizes[0]), row);
+}
+
 Values lower_embedding_bag(Context& c) {
   const int64_t mode = c.integer("mode");
   const V indices = c.b.cast(c.tensor("indices"), DType::Int64);
@@ -182,9 +207,8 @@ Values lower_embedding_bag(Context& c) {
   if (c.flag("include_last_offset")) offsets = c.b.slice(offsets, 0, 0, -1);
   const Bags bags = assign_bags(c, offsets);
   V in_bag = bags.of_index;
-  const int64_t padding = c.node.find("padding_idx") != nullptr ? c.integer_or("padding_idx", -1) : -1;
-  if (padding >= 0) {
-    const V is_padding = c.b.op("Equal", {indices, c.b.scalar_int(padding)});
+  if (const auto padding = padding_row(c)) {
+    const V is_padding = c.b.op("Equal", {indices, c.b.as_scalar(*padding)});
     in_bag = c.b.op("And", {in_bag, c.b.op("Not", {is_padding})});
   }
   V rows = c.b.gather(c.tensor("weight"), indices, 0);
@@ -217,6 +241,10 @@ const Row kRows[] = {
      lower_embedding},
     {"aten::embedding.out(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, "
      "bool sparse=False, *, Tensor(a!) out) -> Tensor(a!)",
+     kViaFunctional},
+    {"aten::embedding_renorm(Tensor self, Tensor indices, float max_norm, float norm_type) -> Tensor",
+     lower_embedding_renorm},
+    {"aten::embedding_renorm_(Tensor(a!) self, Tensor indices, float max_norm, float norm_type) -> Tensor(a!)",
      kViaFunctional},
     {"aten::embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, "
      "bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False) -> (Tensor, Tensor, Tensor, "

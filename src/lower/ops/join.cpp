@@ -84,34 +84,34 @@ Values lower_cartesian_prod(Context& c) {
   return {c.b.concat(columns, 1)};
 }
 
-// All ways to choose `r` of n elements, in order, as rows.
-std::vector<int64_t> choices(int64_t n, int64_t r, bool with_replacement) {
+// All ways to choose `r` of n elements, in order, as rows; nothing when they have more than `most` numbers.
+std::optional<std::vector<int64_t>> choices(int64_t n, int64_t r, bool with_replacement, std::size_t most) {
   std::vector<int64_t> rows;
-  std::vector<int64_t> row;
-  const auto choose = [&](auto& self, int64_t first) -> void {
-    if (static_cast<int64_t>(row.size()) == r) {
-      rows.insert(rows.end(), row.begin(), row.end());
-      return;
-    }
-    for (int64_t i = first; i < n; ++i) {
-      row.push_back(i);
-      self(self, with_replacement ? i : i + 1);
-      row.pop_back();
-    }
-  };
-  choose(choose, 0);
-  return rows;
+  std::vector<int64_t> row(static_cast<std::size_t>(r));
+  for (int64_t i = 0; i < r; ++i) row[i] = with_replacement ? 0 : i;
+  if (r > 0 && row.back() >= n) return rows;
+  while (rows.size() <= most) {
+    rows.insert(rows.end(), row.begin(), row.end());
+    // The last place that can still grow; the places after it follow.
+    int64_t place = r - 1;
+    while (place >= 0 && row[place] >= n - (with_replacement ? 1 : r - place)) --place;
+    if (place < 0) return rows;
+    ++row[place];
+    for (int64_t i = place + 1; i < r; ++i) row[i] = row[i - 1] + (with_replacement ? 0 : 1);
+  }
+  return std::nullopt;
 }
 
 Values lower_combinations(Context& c) {
   const auto sizes = c.static_shape("self");
-  if (!sizes) c.unsupported("combinations of a tensor with a symbolic size");
   const int64_t r = c.integer("r");
-  constexpr int64_t kMostElements = 1 << 20;
-  const program::Dim rows = c.out().sizes[0];
-  if (!rows.is_static() || r < 1 || rows.value * r > kMostElements) c.unsupported("so many combinations");
-  const std::vector<int64_t> positions = choices(sizes->at(0), r, c.flag("with_replacement"));
-  return {c.b.gather(c.tensor("self"), index_constant(c.b, {rows.value, r}, positions), 0)};
+  if (!sizes) c.unsupported("combinations of a tensor with a symbolic size");
+  if (r < 1) c.unsupported("combinations of no elements");
+  constexpr std::size_t kMostNumbers = 1 << 20;
+  const auto rows = choices(sizes->at(0), r, c.flag("with_replacement"), kMostNumbers);
+  if (!rows) c.unsupported("more than a million numbers in combinations");
+  const V positions = index_constant(c.b, {static_cast<int64_t>(rows->size()) / r, r}, *rows);
+  return {c.b.gather(c.tensor("self"), positions, 0)};
 }
 
 // ---- blocks

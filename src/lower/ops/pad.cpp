@@ -33,39 +33,59 @@ struct Padding {
   }
 };
 
-// Negative padding takes elements away; only a constant Pad does that by itself.
-V crop(Builder& b, V x, Padding& padding) {
+// Negative padding takes elements away, which only a constant Pad does by itself: drops these from `padding` and
+// returns the rest, for crop.
+Padding split_negative(Padding& padding) {
+  Padding negative = padding;
+  const auto split = [](Size& all, Size& below_zero) {
+    below_zero = all.is_static() ? std::min<int64_t>(all.value, 0) : 0;
+    if (all.is_static()) all = std::max<int64_t>(all.value, 0);
+  };
+  for (std::size_t axis = 0; axis < padding.before.size(); ++axis) {
+    split(padding.before[axis], negative.before[axis]);
+    split(padding.after[axis], negative.after[axis]);
+  }
+  return negative;
+}
+
+V crop(Builder& b, V x, const Padding& negative) {
   std::vector<int64_t> axes;
   std::vector<int64_t> starts;
   std::vector<int64_t> ends;
-  for (std::size_t axis = 0; axis < padding.before.size(); ++axis) {
-    Size& before = padding.before[axis];
-    Size& after = padding.after[axis];
-    const int64_t cut_before = before.is_static() ? std::min<int64_t>(before.value, 0) : 0;
-    const int64_t cut_after = after.is_static() ? std::min<int64_t>(after.value, 0) : 0;
-    if (cut_before == 0 && cut_after == 0) continue;
+  for (std::size_t axis = 0; axis < negative.before.size(); ++axis) {
+    const int64_t before = negative.before[axis].value;
+    const int64_t after = negative.after[axis].value;
+    if (before == 0 && after == 0) continue;
     axes.push_back(static_cast<int64_t>(axis));
-    starts.push_back(-cut_before);
-    ends.push_back(cut_after < 0 ? cut_after : std::numeric_limits<int64_t>::max());
-    if (cut_before < 0) before = 0;
-    if (cut_after < 0) after = 0;
+    starts.push_back(-before);
+    ends.push_back(after < 0 ? after : std::numeric_limits<int64_t>::max());
   }
   return axes.empty() ? x : b.op("Slice", {x, b.ints(starts), b.ints(ends), b.ints(axes)});
 }
 
-Values pad(Context& c, std::string_view name, const char* mode, V value = {}) {
+V apply(Context& c, V x, const Padding& padding, const char* mode, V value = {}) {
+  if (padding.is_nothing()) return x;
+  return c.b.op("Pad", {x, padding.pads(c.b), value}, {{"mode", mode}});
+}
+
+// Reflected and repeated elements are those of the whole tensor: what goes, goes afterwards.
+Values pad_by_elements(Context& c, std::string_view name, const char* mode) {
   Padding padding(c, name);
-  V x = c.tensor("self");
-  if (std::string_view(mode) != "constant") x = crop(c.b, x, padding);
-  if (padding.is_nothing()) return {x};
-  return {c.b.op("Pad", {x, padding.pads(c.b), value}, {{"mode", mode}})};
+  const Padding negative = split_negative(padding);
+  return {crop(c.b, apply(c, c.tensor("self"), padding, mode), negative)};
+}
+
+Values pad_by_constant(Context& c) {
+  const V value = c.has("value") ? c.scalar("value", c.out_dtype()) : V{};
+  return {apply(c, c.tensor("self"), Padding(c, "pad"), "constant", value)};
 }
 
 // Before opset 19 Pad cannot wrap: the ends are concatenated.
 Values pad_around(Context& c, std::string_view name) {
-  if (c.b.opset() >= 19) return pad(c, name, "wrap");
   Padding padding(c, name);
-  V x = crop(c.b, c.tensor("self"), padding);
+  const Padding negative = split_negative(padding);
+  V x = crop(c.b, c.tensor("self"), negative);
+  if (c.b.opset() >= 19 && !is_empty(c.out().sizes)) return {apply(c, x, padding, "wrap")};
   for (std::size_t i = 0; i < padding.before.size(); ++i) {
     const auto axis = static_cast<int64_t>(i);
     Values parts;
@@ -79,22 +99,20 @@ Values pad_around(Context& c, std::string_view name) {
   return {x};
 }
 
-V constant_value(Context& c) { return c.has("value") ? c.scalar("value", c.out_dtype()) : V{}; }
-
 }  // namespace
 
 Values lower_pad(Context& c) {
   const std::string mode = c.text("mode");
-  if (mode == "constant") return pad(c, "pad", "constant", constant_value(c));
-  if (mode == "reflect") return pad(c, "pad", "reflect");
-  if (mode == "replicate") return pad(c, "pad", "edge");
+  if (mode == "constant") return pad_by_constant(c);
+  if (mode == "reflect") return pad_by_elements(c, "pad", "reflect");
+  if (mode == "replicate") return pad_by_elements(c, "pad", "edge");
   if (mode == "circular") return pad_around(c, "pad");
   c.unsupported("the padding mode '" + mode + "'");
 }
 
-Values lower_constant_pad(Context& c) { return pad(c, "pad", "constant", constant_value(c)); }
-Values lower_reflection_pad(Context& c) { return pad(c, "padding", "reflect"); }
-Values lower_replication_pad(Context& c) { return pad(c, "padding", "edge"); }
+Values lower_constant_pad(Context& c) { return pad_by_constant(c); }
+Values lower_reflection_pad(Context& c) { return pad_by_elements(c, "padding", "reflect"); }
+Values lower_replication_pad(Context& c) { return pad_by_elements(c, "padding", "edge"); }
 Values lower_circular_pad(Context& c) { return pad_around(c, "pad"); }
 
 }  // namespace modelexport::lower

@@ -95,6 +95,13 @@ V neutral_element(Builder& b, Reduction reduction, DType dtype) {
 
 V scatter_elements(Context& c, const Scatter& s, Reduction reduction) {
   if (is_empty(s.index_sizes)) return s.x;
+  if (c.b.dtype(s.x) == DType::Bool && reduction != Reduction::None) {
+    // As numbers: a sum or maximum is then "or", a product or minimum "and".
+    Scatter numbers = s;
+    numbers.x = c.b.cast(s.x, DType::Int32);
+    numbers.updates = c.b.cast(s.updates, DType::Int32);
+    return c.b.cast(scatter_elements(c, numbers, reduction), DType::Bool);
+  }
   if (reduction != Reduction::None && !has_attribute(c.b, reduction)) return scatter_densely(c, s, reduction);
   Attrs attrs{{"axis", s.axis}};
   if (reduction != Reduction::None) attrs.push_back({"reduction", spelling_of(reduction).attribute});
