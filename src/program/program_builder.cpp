@@ -12,6 +12,8 @@ namespace modelexport::program {
 
 namespace {
 
+constexpr std::string_view kNoRecord = "_empty_nn_module_stack_from_metadata_hook";
+
 // "L__self___encoder@2" is the third call of that module.
 uint32_t call_index(std::string_view key) {
   const std::size_t at = key.rfind('@');
@@ -99,6 +101,7 @@ ValueId ProgramBuilder::add_value(Value value) {
 
 ScopeId ProgramBuilder::scope(const std::vector<StackEntry>& stack) {
   ScopeId scope = kRootScope;
+  if (!is_record(stack)) return scope;
   for (const StackEntry& entry : stack) {
     if (entry.path.empty()) {
       if (program_.modules[kRootScope].qualified_class.empty()) {
@@ -109,6 +112,10 @@ ScopeId ProgramBuilder::scope(const std::vector<StackEntry>& stack) {
     }
   }
   return scope;
+}
+
+bool ProgramBuilder::is_record(const std::vector<StackEntry>& stack) {
+  return !stack.empty() && stack.front().key != kNoRecord;
 }
 
 bool ProgramBuilder::knows(std::string_view target) const {

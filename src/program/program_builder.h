@@ -39,6 +39,8 @@ class ProgramBuilder {
 
   // The scope of a module stack; an empty stack is the root. The call index is read from the keys' "@n".
   ScopeId scope(const std::vector<StackEntry>& stack);
+  // Whether the stack says where a call came from: torch puts a marker on calls that it made itself.
+  [[nodiscard]] static bool is_record(const std::vector<StackEntry>& stack);
 
   // Whether the table or an earlier call knows this target; if not, call() needs `schema_text`.
   [[nodiscard]] bool knows(std::string_view target) const;

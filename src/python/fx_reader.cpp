@@ -39,6 +39,7 @@ struct Stack {
   };
   std::vector<Entry> entries;
   ScopeId scope = kRootScope;
+  bool is_record = false;
 };
 
 InputKind input_kind(std::string_view name) {
@@ -342,8 +343,9 @@ std::pair<ScopeId, bool> FxReader::scope_of(nb::handle meta) {
     std::vector<program::StackEntry> views;
     for (const Stack::Entry& entry : last_.entries) views.push_back({entry.key, entry.path, entry.qualified_class});
     last_.scope = builder_.scope(views);
+    last_.is_record = ProgramBuilder::is_record(views);
   }
-  return {last_.scope, true};
+  return last_.is_record ? std::pair(last_.scope, true) : std::pair(enclosing_, false);
 }
 
 const Target& FxReader::target(nb::handle function) {

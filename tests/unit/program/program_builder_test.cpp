@@ -52,6 +52,15 @@ TEST_F(BuilderTest, ScopesFollowTheModuleStack) {
   EXPECT_EQ(program.modules[second].call, 1U);
   EXPECT_EQ(program.modules[kRootScope].qualified_class, "m.Net");
   EXPECT_EQ(builder.scope({}), kRootScope);
+  EXPECT_TRUE(ProgramBuilder::is_record({{"L__self__", "", "m.Net"}}));
+}
+
+TEST_F(BuilderTest, TorchsMarkerForItsOwnCallsIsNoRecord) {
+  constexpr const char* kMarker = "_empty_nn_module_stack_from_metadata_hook";
+  EXPECT_FALSE(ProgramBuilder::is_record({{kMarker, kMarker, kMarker}}));
+  EXPECT_FALSE(ProgramBuilder::is_record({}));
+  EXPECT_EQ(builder.scope({{kMarker, kMarker, kMarker}}), kRootScope);
+  EXPECT_EQ(program.modules.size(), 1U);
 }
 
 TEST_F(BuilderTest, GraphsNest) {
