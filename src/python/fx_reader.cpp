@@ -63,7 +63,7 @@ OutputKind output_kind(std::string_view name) {
 // "module.Class", from the class or from the string that torch leaves in its place.
 std::string qualified_name(nb::handle type) {
   if (PyUnicode_Check(type.ptr())) return std::string(text_of(type));
-  return fmt::format("{}.{}", text_of(nb::str(type.attr("__module__"))), text_of(nb::str(type.attr("__qualname__"))));
+  return fmt::format("{}.{}", text_of(str_of(type.attr("__module__"))), text_of(str_of(type.attr("__qualname__"))));
 }
 
 std::string text_or_empty(nb::handle object) {
@@ -129,7 +129,7 @@ void FxReader::read_ranges() {
   const nb::dict constraints(exported_.attr("range_constraints"));
   for (auto [symbol, range] : constraints) {
     const program::Range all;
-    program_.symbols.set_range(nb::cast<std::string>(nb::str(symbol)),
+    program_.symbols.set_range(nb::cast<std::string>(str_of(symbol)),
                                {bound(range.attr("lower"), all.min), bound(range.attr("upper"), all.max)});
   }
 }
@@ -145,7 +145,7 @@ void FxReader::read_graph(nb::handle module, bool is_main) {
       throw error.in(fmt::format("node {}", text_of(node.attr("name"))));
     } catch (const nb::python_error& error) {
       if (!error.matches(PyExc_Exception)) throw;
-      fail(fmt::format("node {}: {}", text_of(node.attr("name")), text_of(nb::str(error.value()))));
+      fail(fmt::format("node {}: {}", text_of(node.attr("name")), text_of(str_of(error.value()))));
     }
   }
 }
@@ -325,7 +325,7 @@ Value FxReader::describe(nb::handle recorded) {
   } else if (PyFloat_Check(recorded.ptr()) || types_.is_sym_float(recorded)) {
     value.kind = Kind::SymFloat;
   } else {
-    fail(fmt::format("a value of type {} cannot be exported", text_of(nb::str(recorded.type().attr("__name__")))));
+    fail(fmt::format("a value of type {} cannot be exported", text_of(str_of(recorded.type().attr("__name__")))));
   }
   return value;
 }
@@ -354,12 +354,12 @@ const Target& FxReader::target(nb::handle function) {
   Target& result = found->second;
   if (types_.is_operator(function)) {
     result.name = nb::cast<std::string>(function.attr("name")());
-    if (!builder_.knows(result.name)) result.schema = text_of(nb::str(nb::object(function.attr("_schema"))));
+    if (!builder_.knows(result.name)) result.schema = text_of(str_of(function.attr("_schema")));
   } else if (types_.is_higher_order(function)) {
     result.name = "higher_order::" + nb::cast<std::string>(function.attr("name")());
   } else {
-    result.name = program::canonical_target(fmt::format("{}.{}", text_of(nb::str(function.attr("__module__"))),
-                                                        text_of(nb::str(function.attr("__name__")))));
+    result.name = program::canonical_target(
+        fmt::format("{}.{}", text_of(str_of(function.attr("__module__"))), text_of(str_of(function.attr("__name__")))));
   }
   return result;
 }

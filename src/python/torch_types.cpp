@@ -33,7 +33,7 @@ std::vector<int64_t> integers(nb::handle tuple) {
 int64_t integer(nb::handle object) {
   int overflow = 0;
   const long long value = PyLong_AsLongLongAndOverflow(object.ptr(), &overflow);
-  if (overflow != 0) fail(fmt::format("the integer {} does not fit 64 bits", text_of(nb::str(object))));
+  if (overflow != 0) fail(fmt::format("the integer {} does not fit 64 bits", text_of(str_of(object))));
   return value;
 }
 
@@ -122,11 +122,11 @@ TensorView TorchTypes::weight(nb::handle tensor, std::string_view name) {
   if (device == "meta" || nb::hasattr(plain, "fake_mode")) fail(fmt::format("{} has no data (device meta)", name));
   if (nb::hasattr(plain, "__tensor_flatten__")) {
     fail(fmt::format("{} is a {}, not a plain tensor; convert it before the export", name,
-                     text_of(nb::str(plain.type().attr("__name__")))));
+                     text_of(str_of(plain.type().attr("__name__")))));
   }
   if (short_name(plain.attr("layout")) != "strided") {
     fail(fmt::format("{} has layout {}; only dense tensors can be exported (to_dense() makes one)", name,
-                     text_of(nb::str(plain.attr("layout")))));
+                     text_of(str_of(plain.attr("layout")))));
   }
   if (device != "cpu") plain = plain.attr("cpu")();
   plain = plain.attr("resolve_conj")().attr("resolve_neg")();
@@ -134,7 +134,7 @@ TensorView TorchTypes::weight(nb::handle tensor, std::string_view name) {
   TensorView view;
   view.dtype = dtype(plain.attr("dtype"));
   if (view.dtype == DType::Undefined) {
-    fail(fmt::format("{} has type {}, which ONNX lacks", name, text_of(nb::str(plain.attr("dtype")))));
+    fail(fmt::format("{} has type {}, which ONNX lacks", name, text_of(str_of(plain.attr("dtype")))));
   }
   view.sizes = integers(plain.attr("shape"));
   view.strides = integers(plain.attr("stride")());
@@ -163,7 +163,7 @@ Argument TorchTypes::constant(nb::handle object) {
   if (PyUnicode_Check(raw)) return {std::string(text_of(object))};
   if (PyComplex_Check(raw)) return {std::complex<double>(PyComplex_RealAsDouble(raw), PyComplex_ImagAsDouble(raw))};
   if (isinstance(object, dtype_)) return {dtype(object)};
-  if (isinstance(object, device_)) return {program::DeviceName{std::string(text_of(nb::str(object)))}};
+  if (isinstance(object, device_)) return {program::DeviceName{std::string(text_of(str_of(object)))}};
   if (isinstance(object, memory_format_)) return {program::MemoryFormat{short_name(object)}};
   if (isinstance(object, layout_)) return {program::Layout{short_name(object)}};
   // A SymInt outside the graph's nodes is one that torch has since found to be a number.

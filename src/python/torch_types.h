@@ -18,6 +18,8 @@ namespace nb = nanobind;
 
 // A view of a Python str's own bytes, valid while the object lives.
 std::string_view text_of(nb::handle text);
+// str(object). (nb::str of an attribute would take it for a str as it is.)
+inline nb::str str_of(nb::handle object) { return nb::str(object); }
 
 // Looks torch's classes up once, and remembers what it has converted. Needs the GIL throughout its life.
 class TorchTypes {
