@@ -97,7 +97,7 @@ ExportReport export_program(program::Program& program, const std::string& path, 
 
   // The model and its sidecar appear together, or not at all.
   timed(report.write_seconds, [&] {
-    AtomicFiles files;
+    AtomicFiles files(options.durable);
     report.file_bytes = onnx::write_model(model, path, {.external_data = options.external_data}, files).bytes;
     tag::SidecarInfo info;
     info.model_path = path;

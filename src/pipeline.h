@@ -21,6 +21,7 @@ struct ExportOptions {
   bool export_params = true;              // false: parameters become inputs of the model
   bool buffer_outputs = false;            // new values of mutated buffers as extra outputs
   bool custom_ops_keep = false;           // unknown operators become nodes of their own domain
+  bool durable = false;                   // wait until the files are on the disk
   std::vector<std::string> input_names;   // of user inputs; empty: as captured
   std::vector<std::string> output_names;  // empty: the output structure's keys
   std::string strategy = "htp_builtin";   // as the sidecar says
