@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <utility>
@@ -39,8 +40,21 @@ void OutputFile::check_limit(uint64_t size) const {
   }
 }
 
+// Asking for more than there is would fill the disk before it fails.
+void OutputFile::check_free_space(uint64_t size) const {
+  struct statvfs status = {};
+  if (::fstatvfs(descriptor_.get(), &status) != 0) return;
+  const uint64_t free_bytes = uint64_t{status.f_bavail} * status.f_frsize;
+  if (size > free_bytes) {
+    fail_system("cannot write " + name_ + ": " + std::to_string(size) + " bytes, where the disk has " +
+                    std::to_string(free_bytes) + " left",
+                ENOSPC);
+  }
+}
+
 void OutputFile::reserve(uint64_t size) {
   check_limit(size);
+  check_free_space(size);
   if (size == 0) return;
   int result = 0;
   do {

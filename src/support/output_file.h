@@ -51,6 +51,7 @@ class OutputFile : public std::ostream {
   };
 
   void check_limit(uint64_t size) const;
+  void check_free_space(uint64_t size) const;
   void write_text();
   void write_bytes(std::span<const std::byte> bytes);
 

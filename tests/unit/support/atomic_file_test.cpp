@@ -100,7 +100,8 @@ TEST(AtomicFiles, ReportAFileSizeLimitInsteadOfDying) {
 TEST(AtomicFiles, ReportAFullDisk) {
   const TemporaryFolder folder;
   const auto message = error_of([&] { AtomicFiles().open(folder / "a").reserve(uint64_t{1} << 43); });
-  EXPECT_THAT(message, HasSubstr("cannot write " + (folder / "a") + " of 8796093022208 bytes"));
+  EXPECT_THAT(message, HasSubstr("cannot write " + (folder / "a") + ": 8796093022208 bytes, where the disk has"));
+  EXPECT_THAT(message, HasSubstr("No space left on device"));
   EXPECT_THAT(folder.files(), IsEmpty());
 }
 
