@@ -201,8 +201,6 @@ std::string quote(std::string_view text) {
   return out;
 }
 
-Writer::Writer(std::ostream& out) : Writer([&out](std::string_view text) { out << text; }) {}
-
 Writer& Writer::key(std::string_view name) {
   separate();
   buffer_ += quote(name);
@@ -263,7 +261,7 @@ void Writer::new_line() {
 }
 
 void Writer::flush() {
-  sink_(buffer_);
+  out_ << buffer_;
   buffer_.clear();
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <iosfwd>
 #include <string>
 #include <string_view>
@@ -44,11 +43,9 @@ struct Value {
 // Writes one value after the other, indented, and passes the text on in pieces. What is begun with `Layout::Line` stays
 // on one line. The text is complete when the outermost object or array has ended.
 enum class Layout : uint8_t { Indented, Line };
-using Sink = std::function<void(std::string_view)>;
 class Writer {
  public:
-  explicit Writer(Sink sink) : sink_(std::move(sink)) {}
-  explicit Writer(std::ostream& out);
+  explicit Writer(std::ostream& out) : out_(out) {}
 
   Writer& begin_object(Layout layout = Layout::Indented) { return begin('{', layout); }
   Writer& end_object() { return end('}'); }
@@ -87,8 +84,8 @@ class Writer {
   void new_line();
   void flush();
 
-  Sink sink_;
-  std::string buffer_;  // what has not gone to the sink yet
+  std::ostream& out_;
+  std::string buffer_;  // what has not gone out yet
   std::vector<Level> levels_;
   bool after_key_ = false;
 };

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "support/error.h"
+#include "tag/records.h"
 
 namespace modelexport::tag {
 namespace {
@@ -31,7 +32,7 @@ uint64_t check_coverage(const onnx::Model& model, const TagSummary& summary, Met
   std::vector<std::string> bad;
   uint64_t total = 0;
   uint64_t untagged = 0;
-  onnx::for_each_node(model.graph, [&](const onnx::Graph&, const onnx::Node& node) {
+  for_each_node_of(model, [&](const onnx::Node& node) {
     ++total;
     const bool tagged = has_tag(node, summary, level);
     const bool named = !node.name.empty() && names.insert(node.name).second;

@@ -55,6 +55,14 @@ void for_each_placed_node(const onnx::Model& model, Visit&& visit) {
   }
 }
 
+// Calls `visit(Node&)` for the same nodes in the same order.
+template <typename ModelT, typename Visit>
+void for_each_node_of(ModelT& model, Visit&& visit) {
+  const auto visit_node = [&](const auto&, auto& node) { visit(node); };
+  onnx::for_each_node(model.graph, visit_node);
+  for (auto& function : model.functions) onnx::for_each_node(*function.body, visit_node);
+}
+
 // "exact" -> Exact; Error for anything else.
 [[nodiscard]] Provenance provenance_from_name(std::string_view name);
 [[nodiscard]] std::string_view name_of(onnx::Role role);

@@ -6,6 +6,8 @@
 #include <iterator>
 #include <vector>
 
+#include "tag/records.h"
+
 namespace modelexport::tag {
 namespace {
 
@@ -121,7 +123,7 @@ bool is_purpose_of(std::string_view origin, std::string_view op_type) {
 
 void assign_roles(onnx::Model& model) {
   SizeData sizes(model);
-  onnx::for_each_node(model.graph, [&](const onnx::Graph&, onnx::Node& node) {
+  for_each_node_of(model, [&](onnx::Node& node) {
     const bool on_sizes = sizes.visit(node);
     const bool plumbing = node.domain.empty() && is_auxiliary_type(node.op_type) &&
                           (on_sizes || !is_purpose_of(node.origin, node.op_type));

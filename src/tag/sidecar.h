@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iosfwd>
 #include <map>
 #include <string>
 #include <string_view>
@@ -9,13 +10,8 @@
 
 #include "onnx/model.h"
 #include "scope/module_tree.h"
-#include "support/json.h"
 #include "tag/records.h"
 #include "tag/tag.h"
-
-namespace modelexport {
-class OutputFile;
-}
 
 namespace modelexport::tag {
 
@@ -55,9 +51,7 @@ struct Sidecar {
 [[nodiscard]] std::string utc_now();
 
 // Writes the sidecar of a tagged model. The same model gives the same bytes, but for generated_at.
-void write_sidecar(const json::Sink& out, const onnx::Model& model, const ModuleTree& modules,
-                   const TagSummary& summary, const SidecarInfo& info);
-void write_sidecar(OutputFile& file, const onnx::Model& model, const ModuleTree& modules, const TagSummary& summary,
+void write_sidecar(std::ostream& out, const onnx::Model& model, const ModuleTree& modules, const TagSummary& summary,
                    const SidecarInfo& info);
 
 // Throws Error saying what is missing or wrong and at which key.

@@ -7,7 +7,6 @@
 #include <unordered_map>
 
 #include "support/json.h"
-#include "support/output_file.h"
 #include "tag/scope_text.h"
 #include "tag/sidecar.h"
 
@@ -132,11 +131,11 @@ std::string utc_now() {
   return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &utc)};
 }
 
-void write_sidecar(const json::Sink& sink, const onnx::Model& model, const ModuleTree& modules,
-                   const TagSummary& summary, const SidecarInfo& info) {
+void write_sidecar(std::ostream& stream, const onnx::Model& model, const ModuleTree& modules, const TagSummary& summary,
+                   const SidecarInfo& info) {
   const Counts counts = count_tags(model, summary);
   const ModelIdentity identity = identify(model);
-  json::Writer out(sink);
+  json::Writer out(stream);
   out.begin_object();
   out.member("version", kSidecarVersion).member("format", kSidecarFormat);
   out.member("model_path", std::filesystem::path(info.model_path).filename().string());
@@ -156,11 +155,6 @@ void write_sidecar(const json::Sink& sink, const onnx::Model& model, const Modul
   out.end_object();
   write_modules(out, modules);
   out.end_object();
-}
-
-void write_sidecar(OutputFile& file, const onnx::Model& model, const ModuleTree& modules, const TagSummary& summary,
-                   const SidecarInfo& info) {
-  write_sidecar([&](std::string_view text) { file.write(text); }, model, modules, summary, info);
 }
 
 }  // namespace modelexport::tag

@@ -2,26 +2,40 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <span>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "tag/python_list.h"
+#include "tag/records.h"
 #include "tag/role.h"
 #include "tag/scope_text.h"
 
 namespace modelexport::tag {
 namespace {
 
-// Hands out each name once: "/l/MatMul", "/l/MatMul_1", ...
-class UniqueNames {
+// Gives each node a name of its own: "/l/MatMul", "/l/MatMul_1", ...
+class NodeNames {
  public:
+  // `keep`: the first node of each name keeps it.
+  NodeNames(const onnx::Model& model, bool keep) {
+    if (!keep) return;
+    for_each_node_of(model, [&](const onnx::Node& node) {
+      if (!node.name.empty() && next_.emplace(node.name, 1).second) kept_.insert(&node);
+    });
+  }
+
+  void name(onnx::Node& node, const std::string& prefix) {
+    if (!kept_.contains(&node)) node.name = take(prefix + node.op_type);
+  }
+
+ private:
   std::string take(const std::string& base) {
-    uint32_t& repeats = next_[base];
-    if (repeats == 0) {
-      repeats = 1;
-      return base;
-    }
+    const auto [first, is_new] = next_.emplace(base, 1);
+    if (is_new) return base;
     // A module or operator may itself be called "MatMul_1".
-    for (uint32_t repeat = repeats;; ++repeat) {
+    for (uint32_t repeat = first->second;; ++repeat) {
       std::string name = fmt::format("{}_{}", base, repeat);
       if (!next_.emplace(name, 1).second) continue;
       next_[base] = repeat + 1;
@@ -29,9 +43,25 @@ class UniqueNames {
     }
   }
 
- private:
-  std::unordered_map<std::string, uint32_t> next_;
+  std::unordered_map<std::string, uint32_t> next_;  // name taken -> its next repeat
+  std::unordered_set<const onnx::Node*> kept_;
 };
+
+constexpr const char* kOwnKeys[] = {kTagKey, kModuleKey, kCallKey, kProvenanceKey, kSourcesKey, kRoleKey, kOpKey};
+constexpr const char* kCompatibilityKeys[] = {kNamespaceKey, kNameScopesKey, kClassHierarchyKey, kWinmlTagKey,
+                                              kWinmlDepthKey};
+
+bool is_one_of(const std::string& key, std::span<const char* const> keys) {
+  return std::find(keys.begin(), keys.end(), key) != keys.end();
+}
+
+// What an earlier tagging wrote, and what this one writes anew. Other metadata stays.
+void remove_own_keys(onnx::Node& node, MetadataLevel level) {
+  std::erase_if(node.metadata, [&](const auto& entry) {
+    return is_one_of(entry.first, kOwnKeys) ||
+           (level == MetadataLevel::Full && is_one_of(entry.first, kCompatibilityKeys));
+  });
+}
 
 // Sources of a merged node, as module calls.
 std::string print_sources(const onnx::Node& node, const ModuleTree& modules) {
@@ -56,7 +86,7 @@ void add_own_keys(onnx::Node& node, const ModuleTree& modules, const std::string
 
 // Other tools drop the last entry of torch's two lists: the operation.
 void add_compatibility_keys(onnx::Node& node, const ScopeText& scope) {
-  const std::string operation = node.name.substr(scope.name_prefix.size());
+  const std::string operation = node.name.substr(node.name.rfind('/') + 1);
   const std::string& target = node.origin.empty() ? node.op_type : node.origin;
   onnx::Metadata& metadata = node.metadata;
   if (!scope.groups.empty()) metadata.emplace_back(kNamespaceKey, scope.groups);
@@ -89,13 +119,13 @@ TagSummary tag_model(onnx::Model& model, const ModuleTree& modules, const TagOpt
     summary.scope_tags.push_back(options.include_torch_nn ? scope.tag : scope.tag_no_nn);
   }
   assign_roles(model);
-  UniqueNames names;
-  onnx::for_each_node(model.graph, [&](const onnx::Graph&, onnx::Node& node) {
+  NodeNames names(model, options.keep_names);
+  for_each_node_of(model, [&](onnx::Node& node) {
     count(summary, node);
-    node.metadata.clear();
+    remove_own_keys(node, options.metadata);
     if (node.scope >= modules.size()) return;
     const ScopeText& scope = scopes[node.scope];
-    node.name = names.take(scope.name_prefix + node.op_type);
+    names.name(node, scope.name_prefix);
     if (options.metadata == MetadataLevel::None) return;
     add_own_keys(node, modules, summary.scope_tags[node.scope]);
     if (options.metadata == MetadataLevel::Full) add_compatibility_keys(node, scope);

@@ -35,6 +35,8 @@ struct TagOptions {
   MetadataLevel metadata = MetadataLevel::Full;
   // False: the hierarchy tag leaves out modules of torch.nn, except the root.
   bool include_torch_nn = true;
+  // Nodes keep the names that they have; only those without a name of their own get one.
+  bool keep_names = false;
 };
 
 // Counts over the nodes of all graphs.

@@ -38,7 +38,9 @@ struct Written : SmallModel {
     info.strategy = "htp_builtin";
     info.operation_trace_length = 9;
     info.native_op_regions = 4;
-    write_sidecar([&](std::string_view piece) { text += piece; }, model, modules, summary, info);
+    std::ostringstream out;
+    write_sidecar(out, model, modules, summary, info);
+    text = out.str();
   }
 };
 

@@ -54,13 +54,13 @@ TEST(Tag, FollowsTheModuleStack) {
 TEST(Tag, LeavesOutTorchNnOnRequest) {
   SmallModel m;
   m.add("MatMul", m.fc0, "aten.linear.default");
-  tag_model(m.model, m.modules, {MetadataLevel::Minimal, false});
+  tag_model(m.model, m.modules, {MetadataLevel::Minimal, false, false});
   EXPECT_EQ(metadata(m.model.graph.nodes[0], kTagKey), "/Net/Block.0");
 
   ModuleTree root_only;
   root_only.set_root_class("torch.nn.modules.container.Sequential");
   m.model.graph.nodes[0].scope = kRootScope;
-  tag_model(m.model, root_only, {MetadataLevel::Minimal, false});
+  tag_model(m.model, root_only, {MetadataLevel::Minimal, false, false});
   EXPECT_EQ(metadata(m.model.graph.nodes[0], kTagKey), "/Sequential");
 }
 
@@ -85,7 +85,7 @@ TEST(Tag, LeavesOutWhatIsAsUsual) {
   m.add("MatMul", m.shared, "aten.linear.default");
   m.add("MatMul", m.shared_again, "aten.linear.default").provenance = Provenance::Inherited;
   m.add("Concat", m.shared, "aten.view.default");
-  tag_model(m.model, m.modules, {MetadataLevel::Minimal, true});
+  tag_model(m.model, m.modules, {MetadataLevel::Minimal, true, false});
   EXPECT_THAT(m.model.graph.nodes[0].metadata,
               ElementsAre(std::pair<std::string, std::string>(kTagKey, "/Net/Linear"),
                           std::pair<std::string, std::string>(kModuleKey, "shared"),
