@@ -10,6 +10,7 @@
 #include <unordered_set>
 
 #include "support/error.h"
+#include "support/utf8.h"
 
 namespace modelexport::json {
 namespace {
@@ -97,26 +98,6 @@ const T& get(const Value& value, std::string_view wanted) {
   const T* data = std::get_if<T>(&value.data);
   if (data == nullptr) fail(fmt::format("expected {}, found {}", wanted, value.type_name()));
   return *data;
-}
-
-// Bytes of the UTF-8 character that `text` begins with; 0 when it is none.
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  const std::size_t length = lead < 0x80   ? 1
-                             : lead < 0xc2 ? 0
-                             : lead < 0xe0 ? 2
-                             : lead < 0xf0 ? 3
-                             : lead < 0xf5 ? 4
-                                           : 0;
-  if (length == 0 || length > text.size()) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  // Overlong forms, surrogates, and beyond U+10FFFF.
-  if ((lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xed && byte(1) > 0x9f)) return 0;
-  if ((lead == 0xf0 && byte(1) < 0x90) || (lead == 0xf4 && byte(1) > 0x8f)) return 0;
-  return length;
 }
 
 void append_escaped(std::string& out, char c) {
