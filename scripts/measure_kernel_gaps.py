@@ -105,7 +105,7 @@ def loads(schema: onnx.defs.OpSchema, opset: int, types: dict[str, str], only_va
     options.log_severity_level = 4
     try:
         ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    except Exception:  # noqa: BLE001 (onnxruntime raises another class for every reason)
+    except Exception:  # onnxruntime raises another class for every reason
         return False
     return True
 

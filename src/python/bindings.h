@@ -7,5 +7,6 @@ namespace modelexport::python {
 
 void bind_errors(nanobind::module_& module);
 void bind_export(nanobind::module_& module);
+void bind_ops(nanobind::module_& module);
 
 }  // namespace modelexport::python

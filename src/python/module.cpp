@@ -9,4 +9,5 @@ NB_MODULE(_core, module) {
   module.attr("__version__") = MODELEXPORT_VERSION;
   bind_errors(module);
   bind_export(module);
+  bind_ops(module);
 }
