@@ -39,6 +39,7 @@ void add_tensor_type(Builder<TypeProto>& type, const Value& value) {
 void add_value_info(Builder<GraphProto>& graph, GraphProto tag, const Value& value) {
   Builder<ValueInfoProto> info(graph, tag);
   info.add_string(ValueInfoProto::Name, value.name);
+  if (value.other_type != nullptr) info.add_message(ValueInfoProto::Type, *value.other_type);
   if (value.dtype == DType::Undefined) return;
   Builder<TypeProto> type(info, ValueInfoProto::Type);
   if (value.is_sequence) {

@@ -38,6 +38,8 @@ struct Value {
   bool is_sequence = false;    // sequence(tensor(dtype)) rather than tensor(dtype)
   // Index into Model::initializers, or -1.
   int32_t initializer = -1;
+  // The TypeProto of what is neither a tensor nor a sequence of tensors (optionals, maps), as it was in the file.
+  std::shared_ptr<const std::string> other_type{};
 };
 
 struct Graph;

@@ -43,7 +43,7 @@ void OutputFile::check_limit(uint64_t size) const {
 // Asking for more than there is would fill the disk before it fails.
 void OutputFile::check_free_space(uint64_t size) const {
   struct statvfs status = {};
-  if (::fstatvfs(descriptor_.get(), &status) != 0) return;
+  if (::fstatvfs(descriptor_.get(), &status) != 0 || status.f_blocks == 0) return;
   const uint64_t free_bytes = uint64_t{status.f_bavail} * status.f_frsize;
   if (size > free_bytes) {
     fail_system("cannot write " + name_ + ": " + std::to_string(size) + " bytes, where the disk has " +
