@@ -117,7 +117,6 @@ class Functionalizer {
     const std::vector<TensorId> written = written_tensors(node);
     std::vector<ValueId> before;
     for (TensorId tensor : written) before.push_back(tensors_.read(tensor));
-    add_missing_outputs(node, before);
     if (node.outputs.size() != written.size()) {
       fail("has " + std::to_string(node.outputs.size()) + " results, but writes " + std::to_string(written.size()) +
            " tensors");
@@ -138,15 +137,6 @@ class Functionalizer {
     node.args = twin_arguments(*node.schema, twin, std::move(node.args));
     node.target = twin.name;
     node.schema = &twin;
-  }
-
-  // In-place overloads on lists return nothing; their twins return the new tensors.
-  void add_missing_outputs(Node& node, const std::vector<ValueId>& before) {
-    if (!node.outputs.empty()) return;
-    for (ValueId id : before) {
-      graph_.values.push_back(Value(graph_.values[id]));
-      node.outputs.push_back(static_cast<ValueId>(graph_.values.size() - 1));
-    }
   }
 
   void check_write(TensorId tensor, ValueId before, ValueId after) const {
