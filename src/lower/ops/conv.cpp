@@ -81,6 +81,14 @@ Values conv_transpose(Context& c) {
   conv.pads = symmetric_pads(c.ints_n("padding", n_spatial(c)));
   conv.output_padding = c.ints_n("output_padding", n_spatial(c));
   conv.is_transposed = true;
+  const std::size_t n = n_spatial(c);
+  for (std::size_t i = 0; i < n; ++i) {
+    // Runtimes want less of it than a stride; padding less at the end is the same.
+    if (conv.output_padding[i] < conv.stride[i]) continue;
+    const int64_t moved = std::min(conv.output_padding[i], conv.pads[n + i]);
+    conv.pads[n + i] -= moved;
+    conv.output_padding[i] -= moved;
+  }
   return convolve(c, conv);
 }
 
