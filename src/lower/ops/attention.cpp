@@ -84,12 +84,21 @@ Attended attend(Builder& b, const Attention& a) {
   return {zero_where(b, masked, b.op("MatMul", {weights, a.value})), weights};
 }
 
+// The mask with its last two sizes those of the scores, which runtimes do not broadcast.
+V full_mask(Builder& b, const Attention& a) {
+  if (!a.mask) return {};
+  Sizes sizes = b.sizes_of(a.mask);
+  sizes[sizes.size() - 2] = b.size_of(a.query, 2);
+  sizes[sizes.size() - 1] = b.size_of(a.key, 2);
+  return b.expand(a.mask, sizes);
+}
+
 // From opset 23 on, one node says it all for 4-D tensors.
 V attention_node(Builder& b, const Attention& a) {
   const V masked = a.mask ? fully_masked(b, additive_bias(b, a.mask, b.dtype(a.query))) : V{};
   Attrs attrs{{"scale", a.scale}};
   if (a.is_causal) attrs.push_back({"is_causal", 1});
-  return zero_where(b, masked, b.op("Attention", {a.query, a.key, a.value, a.mask}, attrs));
+  return zero_where(b, masked, b.op("Attention", {a.query, a.key, a.value, full_mask(b, a)}, attrs));
 }
 
 // Several query heads share a key head: (heads, positions) becomes (key heads, group, positions), so that MatMul

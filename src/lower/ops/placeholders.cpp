@@ -4,7 +4,6 @@
 namespace modelexport::lower {
 
 Family complex_ops() { return {}; }
-Family linalg_ops() { return {}; }
 Family quantized_ops() { return {}; }
 
 }  // namespace modelexport::lower

@@ -70,7 +70,8 @@ std::vector<Weights> read_weights(Context& c, int64_t n, DType dtype) {
 Network read_network(Context& c, CellKind kind) {
   Network n;
   n.kind = std::move(kind);
-  n.dtype = c.out_dtype();
+  // onnxruntime registers float64 kernels that refuse to run.
+  n.dtype = c.out_dtype() == DType::Float64 ? DType::Float32 : c.out_dtype();
   n.n_layers = c.integer("num_layers");
   n.n_directions = c.flag("bidirectional") ? 2 : 1;
   n.batch_first = c.flag("batch_first");
