@@ -139,7 +139,10 @@ Values unique_runs(Context& c, V x, int64_t rank, std::optional<int64_t> dim) {
 }
 
 Values lower_unique_consecutive(Context& c) {
-  if (is_empty(c.info("self").sizes)) c.unsupported("unique_consecutive of no elements");
+  if (is_empty(c.info("self").sizes)) {
+    const V none = c.b.ints({});
+    return {c.has("dim") ? c.tensor("self") : c.b.reshape(c.tensor("self"), {0}), none, none};
+  }
   if (c.has("dim")) return unique_runs(c, c.tensor("self"), c.rank("self"), c.axis("dim", "self"));
   Values runs = unique_runs(c, flatten(c.b, c.tensor("self")), 1, std::nullopt);
   runs[1] = inverse_of_flat(c, runs[1]);
