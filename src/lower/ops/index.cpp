@@ -27,7 +27,7 @@ std::vector<int64_t> varying_axes(const Index& index, int64_t rank) {
 
 // Whether the index tensors, as in x[rows[:, None], columns], vary along axes of their own, one after the other.
 bool picks_a_grid(const std::vector<Index>& indices, const IndexedAxes& indexed, int64_t index_rank) {
-  if (indexed.place != indexed.axes.front()) return false;
+  if (!indexed.neighbours) return false;
   int64_t last = -1;
   for (const Index& index : indices) {
     if (index.is_mask) return false;
@@ -161,18 +161,13 @@ Values lower_embedding_renorm(Context& c) {
 
 enum BagMode : int64_t { kSum = 0, kMean = 1, kMax = 2 };
 
-struct Bags {
-  V of_index;  // bool[bags, indices]: which bag an index belongs to
-  V number;    // int64[indices]: the same as a number
-};
-
-// Bag k holds the indices from offsets[k] up to the next offset.
-Bags assign_bags(Context& c, V offsets) {
+// bool[bags, indices]: bag k holds the indices from offsets[k] up to the next offset.
+V assign_bags(Context& c, V offsets) {
   const V places = range(c.b, c.size_of(c.info("indices").sizes[0]));
   const V begun = c.b.op("GreaterOrEqual", {c.b.unsqueeze(places, {1}), offsets});
   const V number = c.b.sub(count_true(c.b, begun, 1), c.b.scalar_int(1));
   const V all = range(c.b, c.size_of(c.out().sizes[0]));
-  return {c.b.op("Equal", {c.b.unsqueeze(all, {1}), number}), number};
+  return c.b.op("Equal", {c.b.unsqueeze(all, {1}), number});
 }
 
 V reduce_bags(Context& c, V rows, V in_bag, V counts, int64_t mode) {
@@ -205,8 +200,7 @@ Values lower_embedding_bag(Context& c) {
   const V indices = c.b.cast(c.tensor("indices"), DType::Int64);
   V offsets = c.b.cast(c.tensor("offsets"), DType::Int64);
   if (c.flag("include_last_offset")) offsets = c.b.slice(offsets, 0, 0, -1);
-  const Bags bags = assign_bags(c, offsets);
-  V in_bag = bags.of_index;
+  V in_bag = assign_bags(c, offsets);
   if (const auto padding = padding_row(c)) {
     const V is_padding = c.b.op("Equal", {indices, c.b.as_scalar(*padding)});
     in_bag = c.b.op("And", {in_bag, c.b.op("Not", {is_padding})});
@@ -215,9 +209,8 @@ Values lower_embedding_bag(Context& c) {
   if (c.has("per_sample_weights")) rows = c.b.mul(rows, c.b.unsqueeze(c.tensor("per_sample_weights"), {1}));
   const V counts = count_true(c.b, in_bag, 1);
   const V reduced = reduce_bags(c, rows, in_bag, counts, mode);
-  // The three others feed the backward pass only.
-  const DType index_dtype = c.out_dtype(1);
-  return {reduced, c.b.cast(bags.number, index_dtype), c.b.cast(counts, index_dtype), c.b.cast(counts, index_dtype)};
+  // The three others feed the backward pass only: they have no value here.
+  return {reduced, V{}, V{}, V{}};
 }
 
 const Row kRows[] = {

@@ -34,7 +34,7 @@ IndexedAxes::IndexedAxes(const std::vector<Index>& indices, int64_t rank) {
   for (int64_t axis = 0; axis < rank; ++axis) {
     if (std::ranges::find(axes, axis) == axes.end()) others.push_back(axis);
   }
-  const bool neighbours = axes.back() - axes.front() + 1 == static_cast<int64_t>(axes.size());
+  neighbours = axes.back() - axes.front() + 1 == static_cast<int64_t>(axes.size());
   place = neighbours ? axes.front() : 0;
 }
 

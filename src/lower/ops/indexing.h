@@ -23,6 +23,7 @@ std::vector<Index> parse_indices(Context& c);
 struct IndexedAxes {
   std::vector<int64_t> axes;
   std::vector<int64_t> others;
+  bool neighbours = false;
   int64_t place = 0;  // of the index tensors' axes in the result: the first picked axis when all are neighbours
 
   IndexedAxes(const std::vector<Index>& indices, int64_t rank);
