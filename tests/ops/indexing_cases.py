@@ -31,7 +31,7 @@ def check_sizes(
         AssertionError: the model is wrong; or whatever export, checker or onnxruntime raise.
     """
     operation = Operation(function, tensors, {})
-    shapes = (tuple({dim: Dim.DYNAMIC for dim in dims} for dims in symbolic),)
+    shapes = (tuple(dict.fromkeys(dims, Dim.DYNAMIC) for dims in symbolic),)
     with torch.no_grad():
         program = torch.export.export(operation, operation.tensors(), dynamic_shapes=shapes, strict=False)
         runs = [(ins, flat_results(operation(*[t.clone() for t in ins]))) for ins in (tensors, other)]

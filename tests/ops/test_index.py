@@ -67,18 +67,33 @@ def test_index_of_any_type(dtype: torch.dtype) -> None:
 def test_index_with_symbolic_sizes() -> None:
     rows, columns = torch.tensor([0, 1, 0]), torch.tensor([3, 0, 1])
     larger = (torch.rand(5, 3, 6, 5), torch.tensor([4, 3, 2, 1]), torch.tensor([5, 5, 0, -6]))
-    check_sizes(lambda x, i, j: index(x, i, None, j), (X[:, :, :, 0], rows, columns), [(0, 2), (0,), (0,)],
-                (larger[0][..., 0], *larger[1:]))
+    check_sizes(
+        lambda x, i, j: index(x, i, None, j),
+        (X[:, :, :, 0], rows, columns),
+        [(0, 2), (0,), (0,)],
+        (larger[0][..., 0], *larger[1:]),
+    )
     check_sizes(lambda x, i, j: x[i[:, None], :, j], (X, rows, columns), [(0, 2, 3), (0,), (0,)], larger)
-    check_sizes(lambda x, i, j: x[i[:, None], j], (MATRIX, rows, columns), [(0, 1), (0,), (0,)],
-                (torch.arange(30).reshape(5, 6), *larger[1:]))
+    check_sizes(
+        lambda x, i, j: x[i[:, None], j],
+        (MATRIX, rows, columns),
+        [(0, 1), (0,), (0,)],
+        (torch.arange(30).reshape(5, 6), *larger[1:]),
+    )
 
 
 def test_mask_with_symbolic_sizes() -> None:
     wide = torch.rand(5, 7)
     check_sizes(lambda x: x[x > 0.5], (torch.rand(3, 4),), [(0, 1)], (wide,))
-    check_sizes(lambda x, m: x[m], (torch.rand(3, 4), ROW), [(0, 1), (0,)], (wide, torch.tensor([True, False, True, True, False])))
-    check_sizes(lambda x, m: x[:, m], (torch.rand(4, 3), ROW), [(0, 1), (0,)], (wide.T, torch.zeros(5, dtype=torch.bool)))
+    check_sizes(
+        lambda x, m: x[m],
+        (torch.rand(3, 4), ROW),
+        [(0, 1), (0,)],
+        (wide, torch.tensor([True, False, True, True, False])),
+    )
+    check_sizes(
+        lambda x, m: x[:, m], (torch.rand(4, 3), ROW), [(0, 1), (0,)], (wide.T, torch.zeros(5, dtype=torch.bool))
+    )
 
 
 def test_index_of_everything_is_a_view() -> None:
@@ -97,8 +112,12 @@ def test_gather_a_part() -> None:
     check(torch.gather, torch.tensor(3.0), 0, torch.tensor(0))
     check(torch.gather, torch.tensor(3.0), 0, torch.tensor([0, 0]))
     check(torch.gather, torch.rand(3), 0, torch.tensor(2))
-    check_sizes(lambda x, i: x.gather(1, i), (torch.rand(3, 4), torch.zeros(3, 2, dtype=torch.int64)), [(0, 1), (0, 1)],
-                (torch.rand(5, 6), torch.full((5, 7), 3)))
+    check_sizes(
+        lambda x, i: x.gather(1, i),
+        (torch.rand(3, 4), torch.zeros(3, 2, dtype=torch.int64)),
+        [(0, 1), (0, 1)],
+        (torch.rand(5, 6), torch.full((5, 7), 3)),
+    )
 
 
 def test_take_from_the_end() -> None:

@@ -21,8 +21,12 @@ def test_cat() -> None:
     check(lambda a: torch.cat([a], 1) + 1, X)
     check(lambda a, b: torch.stack([a, b], -1), torch.tensor(1.0), torch.tensor(2))
     check(lambda a, b: torch.stack([a, b], 1), X > 3, X > 5)
-    check_sizes(lambda a, b: torch.cat([a, b, a], 1), (X, torch.rand(2, 2, 4)), [(0, 1), (0, 1)],
-                (torch.rand(3, 5, 4), torch.rand(3, 7, 4)))
+    check_sizes(
+        lambda a, b: torch.cat([a, b, a], 1),
+        (X, torch.rand(2, 2, 4)),
+        [(0, 1), (0, 1)],
+        (torch.rand(3, 5, 4), torch.rand(3, 7, 4)),
+    )
 
 
 @pytest.mark.parametrize("stack", [torch.hstack, torch.vstack, torch.dstack, torch.column_stack])
@@ -76,8 +80,12 @@ def test_repeat_with_symbolic_sizes() -> None:
     check_sizes(lambda x: x[:1].repeat(x.shape[0], 1, 1), (X,), [(0, 1)], (larger,))
     check_sizes(lambda x: x.repeat_interleave(2, 1), (X,), [(0, 1)], (larger,))
     check_sizes(lambda x: x.repeat_interleave(2), (X,), [(0, 1)], (larger,))
-    check_sizes(lambda x, n: x.repeat_interleave(n, 1), (X, torch.tensor([1, 2, 0])), [(0, 1), (0,)],
-                (larger, torch.tensor([3, 0, 0, 1, 1])))
+    check_sizes(
+        lambda x, n: x.repeat_interleave(n, 1),
+        (X, torch.tensor([1, 2, 0])),
+        [(0, 1), (0,)],
+        (larger, torch.tensor([3, 0, 0, 1, 1])),
+    )
 
 
 def test_roll_and_flip() -> None:
@@ -99,7 +107,9 @@ def test_grids() -> None:
     check(lambda a, b, c: torch.meshgrid(a, b, c, indexing="xy"), a, b, torch.tensor(7))
     check(torch.cartesian_prod, a, b)
     check(torch.cartesian_prod, a)
-    check_sizes(lambda a, b: torch.meshgrid(a, b, indexing="xy"), (a, b), [(0,), (0,)], (torch.arange(5), torch.arange(4)))
+    check_sizes(
+        lambda a, b: torch.meshgrid(a, b, indexing="xy"), (a, b), [(0,), (0,)], (torch.arange(5), torch.arange(4))
+    )
     check_sizes(lambda a, b: torch.cartesian_prod(a, b), (a, b), [(0,), (0,)], (torch.arange(5), torch.arange(4)))
 
 
@@ -107,5 +117,9 @@ def test_blocks() -> None:
     check(torch.block_diag, MATRIX, torch.tensor(5), torch.rand(2), torch.rand(0, 2))
     check(torch.kron, MATRIX, torch.rand(2, 2))
     check(torch.kron, torch.rand(2), torch.rand(3, 1, 2))
-    check_sizes(lambda a, b: torch.block_diag(a, b), (MATRIX, torch.rand(2, 2)), [(0,), (1,)],
-                (torch.rand(5, 4), torch.rand(2, 6)))
+    check_sizes(
+        lambda a, b: torch.block_diag(a, b),
+        (MATRIX, torch.rand(2, 2)),
+        [(0,), (1,)],
+        (torch.rand(5, 4), torch.rand(2, 6)),
+    )

@@ -59,14 +59,27 @@ def test_index_put_adds_repeated() -> None:
 
 def test_index_put_with_symbolic_sizes() -> None:
     larger = torch.rand(5, 7)
-    check_sizes(lambda x, i, v: put(x, v, False, i), (MATRIX, torch.tensor([2, 0]), torch.rand(2, 4)),
-                [(0, 1), (0,), (0, 1)], (larger, torch.tensor([3, -1, 1]), torch.rand(3, 7)))
-    check_sizes(lambda x, i, v: put(x, v, True, None, i), (MATRIX, torch.tensor([2, 2]), torch.rand(3, 2)),
-                [(0, 1), (0,), (0, 1)], (larger, torch.tensor([6, 6, 1]), torch.rand(5, 3)))
-    check_sizes(lambda x, m: put(x, torch.zeros(()), False, m), (MATRIX, MATRIX > 3), [(0, 1), (0, 1)],
-                (larger, larger > 0.5))
-    check_sizes(lambda x, m, v: put(x, v, False, m), (MATRIX, MATRIX > 3, torch.rand(8)), [(0, 1), (0, 1), (0,)],
-                (larger, larger > 2, torch.rand(0)))
+    check_sizes(
+        lambda x, i, v: put(x, v, False, i),
+        (MATRIX, torch.tensor([2, 0]), torch.rand(2, 4)),
+        [(0, 1), (0,), (0, 1)],
+        (larger, torch.tensor([3, -1, 1]), torch.rand(3, 7)),
+    )
+    check_sizes(
+        lambda x, i, v: put(x, v, True, None, i),
+        (MATRIX, torch.tensor([2, 2]), torch.rand(3, 2)),
+        [(0, 1), (0,), (0, 1)],
+        (larger, torch.tensor([6, 6, 1]), torch.rand(5, 3)),
+    )
+    check_sizes(
+        lambda x, m: put(x, torch.zeros(()), False, m), (MATRIX, MATRIX > 3), [(0, 1), (0, 1)], (larger, larger > 0.5)
+    )
+    check_sizes(
+        lambda x, m, v: put(x, v, False, m),
+        (MATRIX, MATRIX > 3, torch.rand(8)),
+        [(0, 1), (0, 1), (0,)],
+        (larger, larger > 2, torch.rand(0)),
+    )
 
 
 @pytest.mark.parametrize("include_self", [True, False])
@@ -115,8 +128,12 @@ def test_slices(axis: int) -> None:
 def test_masked_scatter_with_symbolic_sizes() -> None:
     check(torch.masked_scatter, MATRIX, ROW[:, None], torch.rand(12))
     check(torch.masked_scatter, MATRIX, ROW.new_zeros(3, 4), torch.rand(0))
-    check_sizes(lambda x, m, s: x.masked_scatter(m, s), (MATRIX, MATRIX > 4, torch.rand(9)), [(0, 1), (0, 1), (0,)],
-                (torch.rand(5, 6), torch.rand(5, 6) > 0.5, torch.rand(40)))
+    check_sizes(
+        lambda x, m, s: x.masked_scatter(m, s),
+        (MATRIX, MATRIX > 4, torch.rand(9)),
+        [(0, 1), (0, 1), (0,)],
+        (torch.rand(5, 6), torch.rand(5, 6) > 0.5, torch.rand(40)),
+    )
 
 
 def test_where_promotes() -> None:
@@ -147,10 +164,12 @@ def test_view_scatters() -> None:
 
 def test_view_scatters_with_symbolic_sizes() -> None:
     larger = torch.rand(6, 7)
-    check_sizes(lambda x, s: x.select_scatter(s, 1, -1), (MATRIX, torch.rand(3)), [(0, 1), (0,)],
-                (larger, torch.rand(6)))
-    check_sizes(lambda x, s: x.select_scatter(s, 0, 1), (MATRIX, torch.rand(4)), [(0, 1), (0,)],
-                (larger, torch.rand(7)))
+    check_sizes(
+        lambda x, s: x.select_scatter(s, 1, -1), (MATRIX, torch.rand(3)), [(0, 1), (0,)], (larger, torch.rand(6))
+    )
+    check_sizes(
+        lambda x, s: x.select_scatter(s, 0, 1), (MATRIX, torch.rand(4)), [(0, 1), (0,)], (larger, torch.rand(7))
+    )
     check_sizes(lambda x: x.slice_scatter(x[:, :2] * 2, 1, -2), (MATRIX,), [(0, 1)], (larger,))
     check_sizes(lambda x: x.slice_scatter(x[:, 1:3] * 2, 1, 1, 3), (MATRIX,), [(0, 1)], (larger,))
     check_sizes(lambda x: x.slice_scatter(x[:, ::2] * 2, 1, 0, None, 2), (MATRIX,), [(0, 1)], (larger,))
