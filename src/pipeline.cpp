@@ -54,6 +54,13 @@ void count(const tag::TagSummary& summary, ExportReport& report) {
   report.auxiliary_types = summary.auxiliary_types;
 }
 
+// An input that has an initializer is one with a default.
+void list_parameters_as_inputs(onnx::Model& model) {
+  for (const onnx::Initializer& initializer : model.initializers) {
+    if (initializer.is_parameter) model.graph.inputs.push_back(initializer.value);
+  }
+}
+
 }  // namespace
 
 onnx::Model lower_program(program::Program& program, const ExportOptions& options, ExportReport& report) {
@@ -94,6 +101,7 @@ ExportReport export_program(program::Program& program, const std::string& path, 
     return tagged;
   });
   count(summary, report);
+  if (options.keep_initializers_as_inputs) list_parameters_as_inputs(model);
 
   // The model and its sidecar appear together, or not at all.
   timed(report.write_seconds, [&] {

@@ -17,14 +17,15 @@ struct ExportOptions {
   bool fold_constants = true;
   bool optimize = false;  // fold BatchNormalization into convolutions, fuse across modules (provenance merged)
   MetadataLevel metadata = MetadataLevel::Full;
-  bool external_data = false;             // forced; above 2 GB it is used anyway
-  bool export_params = true;              // false: parameters become inputs of the model
-  bool buffer_outputs = false;            // new values of mutated buffers as extra outputs
-  bool custom_ops_keep = false;           // unknown operators become nodes of their own domain
-  bool durable = false;                   // wait until the files are on the disk
-  std::vector<std::string> input_names;   // of user inputs; empty: as captured
-  std::vector<std::string> output_names;  // empty: the output structure's keys
-  std::string strategy = "htp_builtin";   // as the sidecar says
+  bool external_data = false;                // forced; above 2 GB it is used anyway
+  bool export_params = true;                 // false: parameters become inputs of the model
+  bool keep_initializers_as_inputs = false;  // parameters are listed as inputs too, as their defaults
+  bool buffer_outputs = false;               // new values of mutated buffers as extra outputs
+  bool custom_ops_keep = false;              // unknown operators become nodes of their own domain
+  bool durable = false;                      // wait until the files are on the disk
+  std::vector<std::string> input_names;      // of user inputs; empty: as captured
+  std::vector<std::string> output_names;     // empty: the output structure's keys
+  std::string strategy = "htp_builtin";      // as the sidecar says
 };
 
 // What happened: counts (shared/tags.md of the design, docs/tags.md) and seconds.

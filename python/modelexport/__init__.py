@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 
-from modelexport._core import __version__
+from modelexport._core import VERSION as __version__
 from modelexport.exceptions import (
     AuxiliaryOperationError,
     CaptureError,

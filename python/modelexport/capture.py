@@ -68,7 +68,7 @@ def from_program(program: ExportedProgram, inputs: Any, options: ExportOptions) 
         args, kwargs = ((), dict(inputs)) if isinstance(inputs, Mapping) else (inputs, {})
         args = tuple(args) if isinstance(args, tuple | list) else (args,)
         try:
-            program._get_flat_args_with_check(args, kwargs)
+            program._get_flat_args_with_check(args, kwargs)  # type: ignore[no-untyped-call]
         except Exception as error:
             raise InvalidInputError(f"the inputs do not fit the captured program: {_first_line(error)}") from None
     return Captured(program, [], {})

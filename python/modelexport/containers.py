@@ -61,7 +61,7 @@ def _flatten_with_keys(container: Any) -> tuple[list[tuple[Any, Any]], Any]:
 
 def _unflatten(cls: type, values: Any, context: Any) -> Any:
     names, fixed = context
-    container = cls.__new__(cls)
+    container: Any = object.__new__(cls)
     container.__dict__.update(fixed)
     container.__dict__.update(zip(names, values, strict=True))
     container.__dict__[_CHILDREN] = names

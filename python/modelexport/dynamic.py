@@ -109,7 +109,7 @@ def _axis(name: str, key: Any, rank: int) -> int:
 
 def _structured(call: CallInputs, shapes: Sequence[Any]) -> Any:
     """One entry a leaf, in the structure that ``torch.export`` wants: keyed by the parameters' names."""
-    collection = torch.export.ShapesCollection()
+    collection = torch.export.ShapesCollection()  # type: ignore[no-untyped-call]
     for leaf, shape in zip(call.leaves(), shapes, strict=True):
         if shape is not None:
             collection[leaf.value] = shape

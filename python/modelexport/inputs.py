@@ -49,8 +49,9 @@ class CallInputs:
 
         Entries of ``**kwargs`` stand beside the others under their own names.
         """
-        arguments = dict(self.signature.bind(*self.args, **self.kwargs).arguments)
-        return arguments | arguments.pop(self.keyword_parameter, {})
+        arguments: dict[str, Any] = dict(self.signature.bind(*self.args, **self.kwargs).arguments)
+        entries: dict[str, Any] = arguments.pop(self.keyword_parameter or "", {})
+        return arguments | entries
 
     def leaves(self) -> list[Leaf]:
         """All leaves, the positional arguments' first, then the keyword arguments' in the order given."""
@@ -62,7 +63,7 @@ class CallInputs:
 
     def named_values(self) -> list[tuple[str, Any]]:
         """(name, value) of every argument in calling order; entries of ``*args`` are ``args_0``, ``args_1``, ..."""
-        names = []
+        names: list[str] = []
         for parameter in self.signature.parameters.values():
             if parameter.kind is parameter.VAR_POSITIONAL:
                 names += [f"{parameter.name}_{i}" for i in range(len(self.args) - len(names))]
@@ -160,7 +161,7 @@ def _short(signature: inspect.Signature) -> str:
     """The parameters' names, with those that may be left out in brackets."""
     parts = []
     for parameter in signature.parameters.values():
-        prefix = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        prefix = "*" * (2 * (parameter.kind is parameter.VAR_KEYWORD) or parameter.kind is parameter.VAR_POSITIONAL)
         optional = parameter.default is not parameter.empty
         parts.append(f"[{parameter.name}]" if optional else prefix + parameter.name)
     return f"({', '.join(parts)})"

@@ -22,6 +22,7 @@ namespace modelexport::python {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using AnyDict = nb::typed<nb::dict, nb::str, nb::any>;
 // (path, qualified class, elements of its own parameters), as named_modules() lists them.
 using ModuleRow = std::tuple<std::string, std::string, uint64_t>;
 
@@ -56,13 +57,14 @@ ExportOptions read_options(const nb::dict& given) {
   take(given, "custom_ops_keep", options.custom_ops_keep);
   take(given, "input_names", options.input_names);
   take(given, "output_names", options.output_names);
+  take(given, "keep_initializers_as_inputs", options.keep_initializers_as_inputs);
   take(given, "strategy", options.strategy);
   options.metadata = metadata_level(metadata);
   return options;
 }
 
-nb::dict to_dict(const ExportReport& report, double read_seconds) {
-  nb::dict result;
+AnyDict to_dict(const ExportReport& report, double read_seconds) {
+  AnyDict result;
   result["total_operations"] = report.total_operations;
   result["tagged_operations"] = report.tagged_operations;
   result["operation_trace_length"] = report.operation_trace_length;
@@ -90,14 +92,14 @@ nb::dict to_dict(const ExportReport& report, double read_seconds) {
 }
 
 // Reads while it holds the GIL, and exports without it; torch's memory is held by `exported` and `types`.
-nb::dict export_exported_program(nb::handle exported, const std::string& path, const nb::dict& options,
-                                 const std::vector<ModuleRow>& modules, const std::vector<std::string>& output_names,
-                                 const std::map<std::string, std::string>& symbol_names) {
+AnyDict export_exported_program(nb::handle exported, const std::string& path, const AnyDict& options,
+                                const std::vector<ModuleRow>& modules, const std::vector<std::string>& output_names,
+                                const std::map<std::string, std::string>& symbol_names) {
   const ExportOptions export_options = read_options(options);
   const auto start = Clock::now();
   program::Program program;
   TorchTypes types(program.symbols);
-  read_exported_program(exported, types, find_schema, program);
+  const double scope_seconds = read_exported_program(exported, types, find_schema, program);
   for (const auto& [module_path, qualified_class, parameters] : modules) {
     program.modules.modules.push_back({module_path, qualified_class, parameters});
   }
@@ -111,6 +113,7 @@ nb::dict export_exported_program(nb::handle exported, const std::string& path, c
     const nb::gil_scoped_release release;
     report = export_program(program, path, export_options);
   }
+  report.context_seconds += scope_seconds;
   return to_dict(report, read_seconds);
 }
 

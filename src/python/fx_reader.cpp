@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -40,6 +41,20 @@ struct Stack {
   std::vector<Entry> entries;
   ScopeId scope = kRootScope;
   bool is_record = false;
+};
+
+// Adds the time it lives to `total`.
+class Stopwatch {
+ public:
+  explicit Stopwatch(double& total) : total_(total) {}
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+  ~Stopwatch() { total_ += std::chrono::duration<double>(Clock::now() - start_).count(); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  double& total_;
+  Clock::time_point start_ = Clock::now();
 };
 
 InputKind input_kind(std::string_view name) {
@@ -83,6 +98,7 @@ class FxReader {
         getitem_(nb::module_::import_("operator").attr("getitem")) {}
 
   void read();
+  [[nodiscard]] double scope_seconds() const { return scope_seconds_; }
 
  private:
   void read_ranges();
@@ -112,9 +128,9 @@ class FxReader {
   nb::object getitem_;
   std::unordered_map<PyObject*, Argument> bindings_;  // of the graph being read
   std::unordered_map<PyObject*, Target> targets_;
-  Stack last_;                      // consecutive nodes mostly share their stack
-  ScopeId enclosing_ = kRootScope;  // of the higher-order call whose sub-graph is being read
+  Stack last_;  // consecutive nodes mostly share their stack
   std::size_t next_signature_input_ = 0;
+  double scope_seconds_ = 0;
 };
 
 void FxReader::read() {
@@ -198,15 +214,11 @@ void FxReader::read_attribute(nb::handle module, nb::handle node) {
   nb::object attribute = nb::borrow(module);
   for (nb::handle part : nb::str(name.c_str()).attr("split")(".")) attribute = attribute.attr(part);
   if (types_.is_graph_module(attribute)) {
-    const nb::object users = node.attr("users");
-    const ScopeId outer = enclosing_;
-    if (nb::len(users) > 0) enclosing_ = scope_of((*nb::iter(users)).attr("meta")).first;
     std::unordered_map<PyObject*, Argument> outer_bindings = std::exchange(bindings_, {});
     const uint32_t index = builder_.begin_graph();
     with_context(name, [&] { read_graph(attribute, false); });
     builder_.end_graph();
     bindings_ = std::move(outer_bindings);
-    enclosing_ = outer;
     bindings_[node.ptr()] = {GraphRef{index}};
     return;
   }
@@ -331,8 +343,9 @@ Value FxReader::describe(nb::handle recorded) {
 }
 
 std::pair<ScopeId, bool> FxReader::scope_of(nb::handle meta) {
+  const Stopwatch watch(scope_seconds_);
   const nb::object recorded = meta.attr("get")("nn_module_stack");
-  if (recorded.is_none() || nb::len(recorded) == 0) return {enclosing_, false};
+  if (recorded.is_none() || nb::len(recorded) == 0) return {kRootScope, false};
   std::vector<Stack::Entry> entries;
   for (auto [key, called] : nb::cast<nb::dict>(recorded)) {
     const nb::object path = called[0];
@@ -345,7 +358,7 @@ std::pair<ScopeId, bool> FxReader::scope_of(nb::handle meta) {
     last_.scope = builder_.scope(views);
     last_.is_record = ProgramBuilder::is_record(views);
   }
-  return last_.is_record ? std::pair(last_.scope, true) : std::pair(enclosing_, false);
+  return last_.is_record ? std::pair(last_.scope, true) : std::pair(kRootScope, false);
 }
 
 const Target& FxReader::target(nb::handle function) {
@@ -366,9 +379,11 @@ const Target& FxReader::target(nb::handle function) {
 
 }  // namespace
 
-void read_exported_program(nb::handle exported, TorchTypes& types, const program::SchemaLookup& lookup,
-                           program::Program& program) {
-  FxReader(exported, types, lookup, program).read();
+double read_exported_program(nb::handle exported, TorchTypes& types, const program::SchemaLookup& lookup,
+                             program::Program& program) {
+  FxReader reader(exported, types, lookup, program);
+  reader.read();
+  return reader.scope_seconds();
 }
 
 }  // namespace modelexport::python

@@ -9,9 +9,9 @@
 
 namespace modelexport::python {
 
-// `exported` must stay alive and unchanged, and `types` with it, while the program is used: its weights are theirs.
-// Throws Error naming the node for what cannot be read.
-void read_exported_program(nb::handle exported, TorchTypes& types, const program::SchemaLookup& lookup,
-                           program::Program& program);
+// Returns the seconds spent on scopes. `exported` must stay alive and unchanged, and `types` with it, while the program
+// is used: its weights are theirs. Throws Error naming the node for what cannot be read.
+double read_exported_program(nb::handle exported, TorchTypes& types, const program::SchemaLookup& lookup,
+                             program::Program& program);
 
 }  // namespace modelexport::python

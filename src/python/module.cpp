@@ -6,7 +6,7 @@
 NB_MODULE(_core, module) {
   using namespace modelexport::python;
   module.doc() = "The C++ core of modelexport.";
-  module.attr("__version__") = MODELEXPORT_VERSION;
+  module.attr("VERSION") = MODELEXPORT_VERSION;
   bind_errors(module);
   bind_export(module);
   bind_ops(module);
