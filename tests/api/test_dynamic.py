@@ -1,0 +1,159 @@
+"""Dynamic axes in the document's form and in torch's: the file runs at other sizes, under the user's names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import modelexport
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from tests.api.models import Net
+from tests.api.running import assert_same, checked, input_dims, run
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "model.onnx"
+
+
+class Attention(nn.Module):
+    """Two dynamic axes, and sizes that are computed from them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.project = nn.Linear(8, 24)
+
+    def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        batch, length, width = hidden.shape
+        query, key, value = self.project(hidden).view(batch, length, 2, 12).transpose(1, 2).chunk(3, dim=-1)
+        bias = (1.0 - mask[:, None, None, :].float()) * -1e4
+        weights = (query @ key.transpose(-1, -2) + bias).softmax(-1)
+        return (weights @ value).transpose(1, 2).reshape(batch, length, width)
+
+
+class Keywords(nn.Module):
+    def forward(self, x: Tensor, **extra: Tensor) -> Tensor:
+        return x + extra["y"]
+
+
+class Pinned(nn.Module):
+    """Works for one size of axis 0 only."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.arange(4)
+
+
+def test_the_documents_example_is_dynamic_with_a_batch_of_one(path: Path) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 2)).eval()
+    modelexport.export(
+        model,
+        torch.randn(1, 3, 8, 8),
+        path,
+        opset_version=14,
+        do_constant_folding=True,
+        input_names=["input"],
+        output_names=["output"],
+        dynamic_axes={"input": {0: "batch_size"}, "output": {0: "batch_size"}},
+        export_params=True,
+        training=torch.onnx.TrainingMode.EVAL,
+    )
+    assert input_dims(checked(path)) == {"input": ["batch_size", 3, 8, 8]}
+    for batch in (1, 2, 5):
+        x = torch.randn(batch, 3, 8, 8)
+        actual = run(path, {"input": x})
+        assert list(actual) == ["output"]
+        assert_same(actual, model(x))
+
+
+@pytest.mark.parametrize("example", [(1, 1), (1, 5), (3, 1), (3, 5)])
+@pytest.mark.parametrize(
+    "axes",
+    [
+        {"dynamic_axes": {name: {0: "batch", 1: "length"} for name in ("hidden", "mask")}},
+        {"dynamic_axes": {name: {"0": "batch", "-" + str(i): "length"} for name, i in (("hidden", 2), ("mask", 1))}},
+        {"dynamic_shapes": {name: {0: Dim("batch"), 1: Dim("length")} for name in ("hidden", "mask")}},
+        {"dynamic_shapes": ({0: "batch", 1: "length"}, ("batch", "length"))},
+    ],
+    ids=["axes", "json", "dims", "strings"],
+)
+def test_two_axes(example: tuple[int, int], axes: dict[str, object], path: Path) -> None:
+    model = Attention().eval()
+    modelexport.export(model, (torch.randn(*example, 8), torch.ones(*example, dtype=torch.int64)), path, **axes)
+    assert input_dims(checked(path)) == {"hidden": ["batch", "length", 8], "mask": ["batch", "length"]}
+    for batch, length in ((1, 1), (2, 7), (5, 1), (1, 9)):
+        hidden, mask = torch.randn(batch, length, 8), torch.ones(batch, length, dtype=torch.int64)
+        mask[:, length // 2 :] = 0
+        assert_same(run(path, {"hidden": hidden, "mask": mask}), model(hidden, mask))
+
+
+def test_a_list_of_axes(path: Path) -> None:
+    model = Net().eval()
+    modelexport.export(model, torch.randn(1, 4), path, dynamic_axes={"x": [0]})
+    assert isinstance(input_dims(checked(path))["x"][0], str)
+    for batch in (1, 4):
+        x = torch.randn(batch, 4)
+        assert_same(run(path, {"x": x}), model(x))
+
+
+def test_entries_of_keyword_dictionaries(path: Path) -> None:
+    inputs = {"x": torch.randn(1, 3), "y": torch.randn(1, 3)}
+    modelexport.export(Keywords(), inputs, path, dynamic_axes={"x": {0: "n"}, "y": {0: "n"}})
+    given = {"x": torch.randn(4, 3), "y": torch.randn(4, 3)}
+    assert_same(run(path, given), Keywords()(**given))
+
+
+def test_derived_dimensions(path: Path) -> None:
+    class Halves(nn.Module):
+        def forward(self, x: Tensor, y: Tensor) -> Tensor:
+            return x.view(2, -1)[0] + y
+
+    half = Dim("half")
+    modelexport.export(
+        Halves(), (torch.randn(2), torch.randn(1)), path, dynamic_shapes={"x": {0: 2 * half}, "y": {0: half}}
+    )
+    for n in (1, 3):
+        x, y = torch.randn(2 * n), torch.randn(n)
+        assert_same(run(path, {"x": x, "y": y}), Halves()(x, y))
+
+
+def test_an_axis_that_the_model_fixes_is_named(path: Path) -> None:
+    with pytest.raises(modelexport.CaptureError, match=r"axis 0 \('batch'\) of input 'x'.*constant \(4\)"):
+        modelexport.export(Pinned(), torch.randn(4), path, dynamic_axes={"x": {0: "batch"}})
+    assert not list(path.parent.iterdir())
+
+
+def test_axes_that_must_change_together(path: Path) -> None:
+    inputs = {"x": torch.randn(1, 3), "y": torch.randn(1, 3)}
+
+    class Joined(nn.Module):
+        def forward(self, x: Tensor, y: Tensor) -> Tensor:
+            return torch.cat([x, y], dim=1)
+
+    with pytest.raises(modelexport.CaptureError, match="leave others behind"):
+        modelexport.export(Joined(), inputs, path, dynamic_axes={"x": {0: "batch"}})
+
+
+@pytest.mark.parametrize(
+    ("axes", "message"),
+    [
+        ({"missing": {0: "batch"}}, "'missing', which is no input of the model and none of its outputs: features, logits"),
+        ({"x": {2: "batch"}}, "axis 2, but the input has 2 dimensions"),
+        ({"x": {"first": "batch"}}, "axis 'first', which is no integer"),
+        ({"x": {0: 7}}, "must be a name, not 7"),
+        ({"x": "batch"}, "must be a dict or a list of axes"),
+    ],
+)
+def test_bad_axes(axes: dict[str, object], message: str, path: Path) -> None:
+    with pytest.raises(modelexport.InvalidInputError, match=message):
+        modelexport.export(Net(), torch.randn(1, 4), path, dynamic_axes=axes)
+    assert not list(path.parent.iterdir())
+
+
+def test_bad_shapes(path: Path) -> None:
+    with pytest.raises(modelexport.InvalidInputError, match="'missing', which is no input of the model: x"):
+        modelexport.export(Net(), torch.randn(1, 4), path, dynamic_shapes={"missing": {0: Dim("b")}})
+    with pytest.raises(modelexport.InvalidInputError, match="dynamic_axes or dynamic_shapes, not both"):
+        modelexport.export(Net(), torch.randn(1, 4), path, dynamic_shapes={"x": None}, dynamic_axes={"x": [0]})

@@ -1,0 +1,177 @@
+"""modelexport.export: what goes in, what comes out, and by which names."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import modelexport
+import onnx
+import pytest
+import torch
+
+from tests.api.models import Nested, Net, OwnDict
+from tests.api.running import assert_same, checked, input_dims, run
+
+CORE_KEYS = {
+    "output_path": str,
+    "onnx_path": str,
+    "strategy": str,
+    "total_operations": int,
+    "tagged_operations": int,
+    "operation_trace_length": int,
+    "native_op_regions": int,
+    "builtin_tracking_enabled": bool,
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "model.onnx"
+
+
+def test_writes_the_model_and_its_sidecar(path: Path) -> None:
+    model = Net().eval()
+    result = modelexport.export(model, torch.randn(3, 4), path)
+    proto = checked(path)
+    assert {type(result[key]) for key in CORE_KEYS} and all(type(result[key]) is t for key, t in CORE_KEYS.items())
+    assert result["output_path"] == result["onnx_path"] == str(path)
+    assert result["strategy"] == "htp_builtin"
+    assert result["total_operations"] == result["tagged_operations"] == len(proto.graph.node)
+    sidecar = json.loads((path.parent / "model_hierarchy.json").read_text())
+    assert len(sidecar["node_tags"]) == len(proto.graph.node)
+    assert sorted(p.name for p in path.parent.iterdir()) == ["model.onnx", "model_hierarchy.json"]
+
+
+@pytest.mark.parametrize("inputs", [torch.randn(3, 4), (torch.randn(3, 4),), [torch.randn(3, 4)]], ids=type)
+def test_takes_a_tensor_or_a_sequence(inputs: object, path: Path) -> None:
+    modelexport.export(Net(), inputs, path)
+    assert input_dims(checked(path)) == {"x": [3, 4]}
+
+
+def test_takes_keyword_arguments_and_none(path: Path) -> None:
+    model = Net().eval()
+    x, scale = torch.randn(3, 4), torch.randn(4)
+    modelexport.export(model, {"scale": scale, "x": x}, path)
+    assert_same(run(path, {"x": x, "scale": scale}), model(x, scale))
+    modelexport.export(model, {"x": x, "scale": None}, path)
+    assert_same(run(path, {"x": x}), model(x))
+    modelexport.export(model, x, path, kwargs={"scale": scale})
+    assert list(input_dims(checked(path))) == ["x", "scale"]
+
+
+def test_takes_the_dict_that_is_the_only_argument(path: Path) -> None:
+    batch = {"a": torch.randn(2), "b": torch.randn(2)}
+    modelexport.export(OwnDict(), batch, path)
+    actual = run(path, {"batch_a": batch["a"], "batch_b": batch["b"]})
+    assert_same(actual, OwnDict()(batch))
+
+
+def test_names_nested_inputs_and_outputs_by_their_keys(path: Path) -> None:
+    x, scale, term = torch.randn(2), torch.randn(2), torch.randn(2)
+    extra = {"scale": scale, "terms": [term]}
+    modelexport.export(Nested(), (x, extra), path)
+    actual = run(path, {"x": x, "extra_scale": scale, "extra_terms_0": term})
+    assert list(actual) == ["output_0", "output_1_pair_0", "output_1_pair_1"]
+    assert_same(actual, Nested()(x, extra))
+
+
+def test_an_exported_program_needs_no_inputs(path: Path) -> None:
+    model = Net().eval()
+    x = torch.randn(3, 4)
+    program = torch.export.export(model, (x,))
+    modelexport.export(program, None, path)
+    assert_same(run(path, {"x": x}), model(x))
+    modelexport.export(program, (x,), path)
+    with pytest.raises(modelexport.InvalidInputError, match="do not fit the captured program"):
+        modelexport.export(program, (x, x), path)
+    with pytest.raises(modelexport.InvalidInputError, match="dynamic_axes cannot be given"):
+        modelexport.export(program, None, path, dynamic_axes={"x": [0]})
+
+
+def test_honours_names(path: Path) -> None:
+    model = Net().eval()
+    x, scale = torch.randn(3, 4), torch.randn(4)
+    modelexport.export(model, (x, scale), path, input_names=["a", "b"], output_names=["p", "q"])
+    actual = run(path, {"a": x, "b": scale})
+    assert list(actual) == ["p", "q"]
+    assert_same(actual, model(x, scale))
+
+
+def test_input_names_that_are_the_arguments_own_stay_with_them(path: Path) -> None:
+    model = Net().eval()
+    x, scale = torch.randn(3, 4), torch.randn(4)
+    modelexport.export(model, {"scale": scale, "x": x}, path, input_names=["x", "scale"])
+    assert_same(run(path, {"x": x, "scale": scale}), model(x, scale))
+
+
+@pytest.mark.parametrize("opset", range(14, 24))
+def test_every_opset(opset: int, path: Path) -> None:
+    model = Net().eval()
+    x = torch.randn(3, 4)
+    result = modelexport.export(model, x, path, opset_version=opset)
+    assert result["opset_version"] == opset
+    assert [o.version for o in checked(path).opset_import if not o.domain] == [opset]
+    assert_same(run(path, {"x": x}), model(x))
+
+
+def test_external_data(path: Path) -> None:
+    model = Net().eval()
+    x = torch.randn(3, 4)
+    modelexport.export(model, x, path, external_data=True)
+    assert {p.name for p in path.parent.iterdir()} > {"model.onnx", "model_hierarchy.json"}
+    assert_same(run(path, {"x": x}), model(x))
+
+
+def test_parameters_as_inputs(path: Path) -> None:
+    model = Net().eval()
+    x = torch.randn(3, 4)
+    modelexport.export(model, x, path, export_params=False)
+    proto = checked(path)
+    parameters = dict(model.named_parameters())
+    assert set(input_dims(proto)) >= {"x", *parameters}
+    assert not {i.name for i in proto.graph.initializer} & set(parameters)
+
+    modelexport.export(model, x, path, keep_initializers_as_inputs=True)
+    proto = checked(path)
+    assert list(input_dims(proto))[0] == "x"
+    assert {i.name for i in proto.graph.initializer} >= {i.name for i in proto.graph.input} - {"x"}
+    assert "head.bias" in input_dims(proto)
+    assert_same(run(path, {"x": x}), model(x))
+
+
+def test_metadata_levels(path: Path) -> None:
+    keys = {}
+    for level in ("full", "minimal", "none"):
+        result = modelexport.export(Net(), torch.randn(3, 4), path, metadata=level)
+        keys[level] = {entry.key for node in checked(path).graph.node for entry in node.metadata_props}
+        assert result["tagged_operations"] == result["total_operations"]
+    assert "pkg.torch.onnx.name_scopes" in keys["full"]
+    assert keys["minimal"] and all(key.startswith("modelexport.") for key in keys["minimal"])
+    assert not keys["none"]
+
+
+def test_verbose_speaks_through_the_logger(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    modelexport.export(Net(), torch.randn(3, 4), path)
+    assert not [r for r in caplog.records if r.name == "modelexport"]
+    level = logging.getLogger("modelexport").level
+    modelexport.export(Net(), torch.randn(3, 4), path, verbose=True)
+    assert any(str(path) in r.getMessage() for r in caplog.records if r.name == "modelexport")
+    assert logging.getLogger("modelexport").level == level
+
+
+def test_same_input_same_bytes(path: Path) -> None:
+    model = Net()
+    x = torch.randn(3, 4)
+    modelexport.export(model, x, path)
+    first = path.read_bytes()
+    modelexport.export(model, x, path)
+    assert path.read_bytes() == first
+
+
+def test_weights_are_the_parameters(path: Path) -> None:
+    model = Net()
+    modelexport.export(model, torch.randn(3, 4), path)
+    initializers = {i.name: onnx.numpy_helper.to_array(i) for i in onnx.load(path).graph.initializer}
+    torch.testing.assert_close(torch.from_numpy(initializers["head.bias"].copy()), model.head.bias.detach())

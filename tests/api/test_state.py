@@ -1,0 +1,123 @@
+"""The model, its hooks and the random state come out as they went in, also after an error."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import modelexport
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.onnx import TrainingMode
+
+from tests.api.models import Failing, Net
+from tests.api.running import assert_same, checked, run
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "model.onnx"
+
+
+def snapshot(model: nn.Module) -> dict[str, object]:
+    return {
+        "modes": [module.training for module in model.modules()],
+        "values": {name: value.clone() for name, value in model.state_dict().items()},
+        "identities": [id(parameter) for parameter in model.parameters()],
+        "gradients": [(p.requires_grad, p.grad) for p in model.parameters()],
+        "hooks": [list(module._forward_hooks) + list(module._forward_pre_hooks) for module in model.modules()],
+        "attributes": [sorted(vars(module)) for module in model.modules()],
+        "torch": torch.get_rng_state().tolist(),
+        "python": random.getstate(),
+        "numpy": repr(np.random.get_state()),
+        "grad mode": torch.is_grad_enabled(),
+    }
+
+
+def assert_unchanged(before: dict[str, object], after: dict[str, object]) -> None:
+    for key in before:
+        if key != "values":
+            assert after[key] == before[key], key
+    torch.testing.assert_close(after["values"], before["values"], rtol=0, atol=0)
+
+
+def prepared(model: nn.Module) -> nn.Module:
+    """Mixed modes, a frozen parameter, hooks of the user's own."""
+    model.train()
+    list(model.modules())[1].eval()
+    next(model.parameters()).requires_grad_(False)
+    model.register_forward_hook(lambda *_: None)
+    list(model.modules())[1].register_forward_pre_hook(lambda *_: None)
+    return model
+
+
+@pytest.mark.parametrize("training", list(TrainingMode))
+def test_after_an_export(training: TrainingMode, path: Path) -> None:
+    model = prepared(Net())
+    before = snapshot(model)
+    modelexport.export(model, torch.randn(3, 4), path, training=training) if training is not TrainingMode.EVAL else (
+        modelexport.export(model, torch.randn(3, 4), path)
+    )
+    after = snapshot(model)
+    before["torch"] = after["torch"] = None  # the example input above was drawn in between
+    assert_unchanged(before, after)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda path: (Failing(), torch.randn(2, 2), path, {}),
+        lambda path: (Net(), torch.randn(3, 5), path, {}),
+        lambda path: (Net(), torch.randn(3, 4), path, {"output_names": ["one"]}),
+        lambda path: (Net(), torch.randn(3, 4).double(), path, {}),
+        lambda path: (Net(), torch.randn(3, 4), path.parent / "nowhere" / "x.onnx", {}),
+    ],
+    ids=["capture", "shape", "names", "dtype", "folder"],
+)
+def test_after_an_error(broken: Callable[[Path], tuple[nn.Module, object, Path, dict[str, object]]], path: Path) -> None:
+    model, inputs, target, keywords = broken(path)
+    prepared(model)
+    before = snapshot(model)
+    with pytest.raises(modelexport.ModelExportError):
+        modelexport.export(model, inputs, target, **keywords)
+    assert_unchanged(before, snapshot(model))
+
+
+def test_eval_is_the_default(path: Path) -> None:
+    model = Net().train()
+    x = torch.randn(3, 4)
+    modelexport.export(model, x, path)
+    assert_same(run(path, {"x": x}), model.eval()(x))
+
+
+def test_training_keeps_dropout(path: Path) -> None:
+    modelexport.export(Net().eval(), torch.randn(3, 4), path, training=TrainingMode.TRAINING)
+    assert "Dropout" in {node.op_type for node in checked(path).graph.node}
+    modelexport.export(Net().train(), torch.randn(3, 4), path, training=TrainingMode.PRESERVE)
+    assert "Dropout" in {node.op_type for node in checked(path).graph.node}
+
+
+def test_a_module_whose_train_does_more(path: Path) -> None:
+    class Merging(nn.Linear):
+        merged = False
+
+        def train(self, mode: bool = True) -> Merging:
+            self.merged = not mode
+            return super().train(mode)
+
+    model = Merging(4, 4)
+    model.train()
+    modelexport.export(model, torch.randn(3, 4), path)
+    assert not model.merged
+
+
+def test_wrapped_modules(path: Path) -> None:
+    model = Net().eval()
+    x = torch.randn(3, 4)
+    for wrapped in (nn.DataParallel(model), torch.compile(model)):
+        modelexport.export(wrapped, x, path)
+        assert_same(run(path, {"x": x}), model(x))
+        assert "head.bias" in {i.name for i in checked(path).graph.initializer}
