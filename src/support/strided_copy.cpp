@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <iterator>
 #include <span>
 #include <string>
+#include <type_traits>
+#include <utility>
 
 #include "support/error.h"
 
@@ -24,22 +27,92 @@ struct Element {
   std::array<std::byte, kSize> bytes;
 };
 
-// out[r][c] = source[r + c * column_stride], where both sides are read and written by whole cache lines: a tile is
-// loaded along the source's rows and stored along the output's.
+// Little squares of elements that fit 16-byte vectors, transposed by interleaving the vectors pairwise.
+template <std::size_t kSize>
+struct Square {
+  using Number =
+      std::conditional_t<kSize == 1, uint8_t,
+                         std::conditional_t<kSize == 2, uint16_t, std::conditional_t<kSize == 4, uint32_t, uint64_t>>>;
+  // GCC drops the attribute from an alias and from a template's argument.
+  typedef Number Vector __attribute__((vector_size(16)));  // NOLINT(modernize-use-using)
+  static constexpr std::size_t kSide = 16 / kSize;
+
+  template <std::size_t kFirst, std::size_t... kIndex>
+  static Vector interleave(Vector a, Vector b, std::index_sequence<kIndex...>) {
+    return __builtin_shufflevector(a, b, (kFirst + kIndex / 2 + kIndex % 2 * kSide)...);
+  }
+
+  // Rows of the square lie `from_stride` and `to_stride` bytes apart.
+  static void transpose(const std::byte* from, std::ptrdiff_t from_stride, std::byte* to, std::size_t to_stride) {
+    constexpr std::make_index_sequence<kSide> kIndices;
+    Vector rows[kSide];
+    for (std::size_t i = 0; i < kSide; ++i) {
+      std::memcpy(&rows[i], from + static_cast<std::ptrdiff_t>(i) * from_stride, sizeof(Vector));
+    }
+    for (std::size_t done = 1; done < kSide; done *= 2) {
+      Vector next[kSide];
+      for (std::size_t i = 0; i < kSide / 2; ++i) {
+        next[2 * i] = interleave<0>(rows[i], rows[i + kSide / 2], kIndices);
+        next[2 * i + 1] = interleave<kSide / 2>(rows[i], rows[i + kSide / 2], kIndices);
+      }
+      std::copy(std::begin(next), std::end(next), std::begin(rows));
+    }
+    for (std::size_t i = 0; i < kSide; ++i) std::memcpy(to + i * to_stride, &rows[i], sizeof(Vector));
+  }
+};
+
+// A tile of whole cache lines on both sides; it is put together apart from the output, whose rows may all lie in the
+// same few sets of the cache.
+template <typename T>
+struct Tile {
+  static constexpr int64_t kSide = 64 / static_cast<int64_t>(sizeof(T));
+  T elements[kSide][kSide];
+
+  void load_whole(const T* source, int64_t column_stride) {
+    if constexpr (sizeof(T) < 16) {
+      using Small = Square<sizeof(T)>;
+      constexpr auto kStep = static_cast<int64_t>(Small::kSide);
+      const auto stride = column_stride * static_cast<std::ptrdiff_t>(sizeof(T));
+      for (int64_t c = 0; c < kSide; c += kStep) {
+        for (int64_t r = 0; r < kSide; r += kStep) {
+          const auto* from = reinterpret_cast<const std::byte*>(source + c * column_stride + r);
+          Small::transpose(from, stride, reinterpret_cast<std::byte*>(&elements[r][c]), sizeof(elements[0]));
+        }
+      }
+    } else {
+      load(source, column_stride, kSide, kSide);
+    }
+  }
+  void load(const T* source, int64_t column_stride, int64_t rows, int64_t columns) {
+    for (int64_t c = 0; c < columns; ++c) {
+      const T* from = source + c * column_stride;
+      for (int64_t r = 0; r < rows; ++r) elements[r][c] = from[r];
+    }
+  }
+  void store(T* out, int64_t out_stride, int64_t rows, int64_t columns) const {
+    for (int64_t r = 0; r < rows; ++r) {
+      std::memcpy(out + r * out_stride, elements[r], static_cast<std::size_t>(columns) * sizeof(T));
+    }
+  }
+};
+
+// out[r][c] = source[r + c * column_stride].
 template <typename T>
 void transpose(const T* source, int64_t column_stride, int64_t rows, int64_t columns, T* out, int64_t out_stride) {
-  constexpr int64_t kTile = 64 / static_cast<int64_t>(sizeof(T));
-  T tile[kTile][kTile];
-  for (int64_t c0 = 0; c0 < columns; c0 += kTile) {
-    const int64_t n_columns = std::min(kTile, columns - c0);
-    for (int64_t r0 = 0; r0 < rows; r0 += kTile) {
-      const int64_t n_rows = std::min(kTile, rows - r0);
-      for (int64_t c = 0; c < n_columns; ++c) {
-        const T* from = source + (c0 + c) * column_stride + r0;
-        for (int64_t r = 0; r < n_rows; ++r) tile[r][c] = from[r];
-      }
-      for (int64_t r = 0; r < n_rows; ++r) {
-        std::memcpy(out + (r0 + r) * out_stride + c0, tile[r], static_cast<std::size_t>(n_columns) * sizeof(T));
+  constexpr int64_t kSide = Tile<T>::kSide;
+  Tile<T> tile;
+  for (int64_t c = 0; c < columns; c += kSide) {
+    for (int64_t r = 0; r < rows; r += kSide) {
+      const T* from = source + c * column_stride + r;
+      T* to = out + r * out_stride + c;
+      if (rows - r >= kSide && columns - c >= kSide) {
+        tile.load_whole(from, column_stride);
+        tile.store(to, out_stride, kSide, kSide);
+      } else {
+        const int64_t n_rows = std::min(kSide, rows - r);
+        const int64_t n_columns = std::min(kSide, columns - c);
+        tile.load(from, column_stride, n_rows, n_columns);
+        tile.store(to, out_stride, n_rows, n_columns);
       }
     }
   }
