@@ -12,7 +12,7 @@ bool contains(const std::string& labels, char label) { return labels.find(label)
 bool has_plain_labels(const std::string& labels) {
   std::string sorted = labels;
   std::sort(sorted.begin(), sorted.end());
-  return !contains(labels, '.') && std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end();
+  return std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end();
 }
 
 // `x` with its axes in the order of `wanted`; those it lacks are new ones of size 1.

@@ -7,7 +7,7 @@
 
 namespace modelexport::lower {
 
-// A tensor with a letter for each of its axes; "..." stands for axes that broadcast.
+// A tensor with a letter for each of its axes. Axes of one letter broadcast.
 struct Labelled {
   V tensor;
   std::string labels;

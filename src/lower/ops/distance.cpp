@@ -1,6 +1,7 @@
 // Distances and similarities between vectors.
 #include "lower/ops/activation.h"
 #include "lower/ops/elementwise.h"
+#include "lower/ops/layout.h"
 #include "lower/ops/reduction.h"
 
 namespace modelexport::lower {
@@ -21,11 +22,10 @@ V similarity(Builder& b, V x, V y, int64_t axis, double eps) {
 
 Values cosine_similarity(Context& c) {
   const DType dtype = c.out_dtype();
-  const int64_t rank = std::max(c.rank("x1"), c.rank("x2"));
-  const V x1 =
-      c.b.expand(c.operand("x1", dtype), [&] { return c.rank("x1") == rank ? c.shape("x1") : c.shape("x2"); }());
-  const V x2 = c.operand("x2", dtype);
-  return {similarity(c.b, x1, x2, c.axis("dim", rank), c.number("eps"))};
+  const Dims common = broadcast({c.info("x1").sizes, c.info("x2").sizes});
+  const V x1 = c.b.expand(c.operand("x1", dtype), c.sizes_of(common));
+  const V x2 = c.b.expand(c.operand("x2", dtype), c.sizes_of(common));
+  return {similarity(c.b, x1, x2, c.axis("dim", static_cast<int64_t>(common.size())), c.number("eps"))};
 }
 
 Values pairwise_distance(Context& c) {

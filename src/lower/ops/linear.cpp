@@ -145,33 +145,62 @@ Values tensordot(Context& c) {
   return {contract(c.b, {{self, self_labels}, {other, other_labels}}, out)};
 }
 
+bool is_label(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
+
+std::vector<std::string> split_terms(const std::string& operands) {
+  std::vector<std::string> terms{""};
+  for (char c : operands) {
+    if (c == ',') {
+      terms.emplace_back();
+    } else {
+      terms.back() += c;
+    }
+  }
+  return terms;
+}
+
+// The last `n` of the letters that stand for the axes of "...", which align at their end.
+std::string ellipsis_labels(const std::string& free, std::size_t n) { return free.substr(free.size() - n); }
+
+std::string with_ellipsis(std::string labels, const std::string& letters) {
+  const auto at = labels.find("...");
+  return at == std::string::npos ? labels : labels.replace(at, 3, letters);
+}
+
 // The result's labels when the equation names none: those met once, in order, after the broadcast axes.
 std::string implied_result(const std::string& operands) {
   std::string once;
   for (char label : operands) {
-    if (std::isalpha(static_cast<unsigned char>(label)) != 0 &&
-        std::count(operands.begin(), operands.end(), label) == 1) {
-      once += label;
-    }
+    if (is_label(label) && std::count(operands.begin(), operands.end(), label) == 1) once += label;
   }
   std::sort(once.begin(), once.end());
-  return (operands.find("...") == std::string::npos ? "" : "...") + once;
+  return "..." + once;
 }
 
+// "..." becomes letters that the equation does not use, so that every axis has one.
 Values einsum(Context& c) {
   std::string equation = c.text("equation");
   equation.erase(std::remove(equation.begin(), equation.end(), ' '), equation.end());
   const auto arrow = equation.find("->");
   const std::string operands = equation.substr(0, arrow);
   const std::string out = arrow == std::string::npos ? implied_result(operands) : equation.substr(arrow + 2);
-  std::vector<Labelled> terms;
-  std::size_t start = 0;
-  for (V tensor : c.tensors("tensors")) {
-    const std::size_t end = std::min(operands.find(',', start), operands.size());
-    terms.push_back({c.b.cast(tensor, c.out_dtype()), operands.substr(start, end - start)});
-    start = end + 1;
+  std::string unused;
+  for (char label = 'z'; label >= 'a'; --label) {
+    if (equation.find(label) == std::string::npos) unused += label;
   }
-  return {contract(c.b, terms, out)};
+  const std::vector<std::string> labels = split_terms(operands);
+  const Values tensors = c.tensors("tensors");
+  std::vector<Labelled> terms;
+  std::size_t most = 0;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const auto named = static_cast<std::size_t>(std::count_if(labels.at(i).begin(), labels[i].end(), is_label));
+    const auto rank = static_cast<std::size_t>(c.b.rank(tensors[i]).value_or(0));
+    if (rank < named || rank - named > unused.size()) c.unsupported("the equation does not fit its operands");
+    most = std::max(most, rank - named);
+    terms.push_back(
+        {c.b.cast(tensors[i], c.out_dtype()), with_ellipsis(labels[i], ellipsis_labels(unused, rank - named))});
+  }
+  return {contract(c.b, terms, with_ellipsis(out, ellipsis_labels(unused, most)))};
 }
 
 // out[..., o] = input1[..., i] weight[o, i, j] input2[..., j] + bias[o]

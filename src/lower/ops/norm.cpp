@@ -3,7 +3,7 @@
 
 #include "lower/ops/families.h"
 #include "lower/ops/normalize.h"
-#include "lower/ops/vector_norm.h"
+#include "lower/ops/reduction.h"
 
 namespace modelexport::lower {
 

@@ -4,6 +4,5 @@
 namespace modelexport::lower {
 
 Family complex_ops() { return {}; }
-Family quantized_ops() { return {}; }
 
 }  // namespace modelexport::lower
