@@ -243,7 +243,7 @@ void Pt2Graph::read_arguments(json::Reader in, bool by_position, std::vector<Arg
       } else if (key == "arg") {
         named.value = argument(in);
       } else if (key == "kind" && !in.accept_null()) {
-        is_keyword = is_keyword || in.integer() == kKeyword;
+        is_keyword = in.integer() == kKeyword || is_keyword;
       } else if (key != "kind") {
         in.skip();
       }
