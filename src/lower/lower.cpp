@@ -108,7 +108,8 @@ void Lowerer::bind_user_input(const program::Input& input, std::size_t position)
 void Lowerer::bind_weight(const program::Input& input) {
   V& tied = weights_[identity_of(input.weight)];
   if (!tied) {
-    if (options_.export_params) {
+    // Constants of the program, also those inside of bodies, are no parameters that a caller could give.
+    if (options_.export_params || input.kind == program::InputKind::Constant) {
       tied = builder_.add_initializer(input.target, input.weight, input.kind == program::InputKind::Parameter);
     } else {
       onnx::Shape shape;
@@ -259,6 +260,10 @@ Values Lowerer::lower_body(uint32_t index, const Values& inputs) {
   frames_.push_back({&graph, Values(graph.values.size()), {}, {}});
   std::size_t next = 0;
   for (const program::Input& input : graph.inputs) {
+    if (input.weight.storage != nullptr) {
+      bind_weight(input);
+      continue;
+    }
     if (next >= inputs.size()) fail(ErrorKind::Internal, "a sub-graph has more inputs than its caller gives");
     const V v = inputs[next++];
     if (input.value == program::kNoValue || !v) continue;

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import modelexport
 import numpy as np
 import onnx
 import torch
 
+import modelexport
 from tests.models.parity import assert_valid, close, eager, feeds, session
 
 

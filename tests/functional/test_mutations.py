@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import modelexport
 import pytest
 import torch
 from torch import Tensor
 
+import modelexport
 from tests.functional.comparison import Function, assert_same_as_eager
 
 CASES: dict[str, Callable[..., Any]] = {}
