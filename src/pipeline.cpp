@@ -6,6 +6,7 @@
 #include "lower/functionalize.h"
 #include "lower/inline_wrappers.h"
 #include "lower/lower.h"
+#include "lower/op_table.h"
 #include "onnx/writer.h"
 #include "passes/name_values.h"
 #include "passes/pass.h"
@@ -62,6 +63,11 @@ void list_parameters_as_inputs(onnx::Model& model) {
 }
 
 }  // namespace
+
+const program::Schema* find_schema(std::string_view target) {
+  const lower::Entry* entry = lower::find_op(target);
+  return entry == nullptr ? nullptr : &entry->schema;
+}
 
 onnx::Model lower_program(program::Program& program, const ExportOptions& options, ExportReport& report) {
   report.operation_trace_length = 0;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "onnx/model.h"
@@ -54,6 +55,9 @@ struct ExportReport {
   double tag_seconds = 0;
   double write_seconds = 0;
 };
+
+// The op table's schema of an operator ("aten::add.Tensor"), for the readers; null when it has none.
+const program::Schema* find_schema(std::string_view target);
 
 // Writes `path` and `<stem>_hierarchy.json` beside it, both or neither.
 // Throws Error; nothing is left at `path` that was not there before.

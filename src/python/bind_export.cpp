@@ -1,4 +1,4 @@
-// modelexport._core.export_exported_program: the in-process door.
+// modelexport._core.export_exported_program and export_pt2: the doors.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/string.h>
@@ -11,8 +11,8 @@
 #include <tuple>
 #include <vector>
 
-#include "lower/op_table.h"
 #include "pipeline.h"
+#include "program/pt2_reader.h"
 #include "python/bindings.h"
 #include "python/fx_reader.h"
 #include "support/error.h"
@@ -25,11 +25,6 @@ using Clock = std::chrono::steady_clock;
 using AnyDict = nb::typed<nb::dict, nb::str, nb::any>;
 // (path, qualified class, elements of its own parameters), as named_modules() lists them.
 using ModuleRow = std::tuple<std::string, std::string, uint64_t>;
-
-const program::Schema* find_schema(std::string_view target) {
-  const lower::Entry* entry = lower::find_op(target);
-  return entry == nullptr ? nullptr : &entry->schema;
-}
 
 MetadataLevel metadata_level(const std::string& name) {
   if (name == "full") return MetadataLevel::Full;
@@ -117,12 +112,28 @@ AnyDict export_exported_program(nb::handle exported, const std::string& path, co
   return to_dict(report, read_seconds);
 }
 
+AnyDict export_pt2(const std::string& source, const std::string& path, const AnyDict& options) {
+  const ExportOptions export_options = read_options(options);
+  double read_seconds = 0;
+  ExportReport report;
+  {
+    const nb::gil_scoped_release release;
+    const auto start = Clock::now();
+    program::Program program = program::read_pt2(source, find_schema);
+    read_seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    report = export_program(program, path, export_options);
+  }
+  return to_dict(report, read_seconds);
+}
+
 }  // namespace
 
 void bind_export(nb::module_& module) {
   module.def("export_exported_program", &export_exported_program, nb::arg("exported"), nb::arg("path"),
              nb::arg("options"), nb::arg("modules"), nb::arg("output_names"), nb::arg("symbol_names"),
              "Write a torch.export.ExportedProgram to `path` as ONNX and return counts and seconds.");
+  module.def("export_pt2", &export_pt2, nb::arg("source"), nb::arg("path"), nb::arg("options"),
+             "Write the file `source` of torch.export.save to `path` as ONNX and return counts and seconds.");
 }
 
 }  // namespace modelexport::python
