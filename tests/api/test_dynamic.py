@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import modelexport
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+import modelexport
 from tests.api.models import Net
 from tests.api.running import assert_same, checked, input_dims, run
 
@@ -139,7 +139,10 @@ def test_axes_that_must_change_together(path: Path) -> None:
 @pytest.mark.parametrize(
     ("axes", "message"),
     [
-        ({"missing": {0: "batch"}}, "'missing', which is no input of the model and none of its outputs: features, logits"),
+        (
+            {"missing": {0: "batch"}},
+            "'missing', which is no input of the model and none of its outputs: features, logits",
+        ),
         ({"x": {2: "batch"}}, "axis 2, but the input has 2 dimensions"),
         ({"x": {"first": "batch"}}, "axis 'first', which is no integer"),
         ({"x": {0: 7}}, "must be a name, not 7"),

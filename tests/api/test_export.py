@@ -6,11 +6,11 @@ import json
 import logging
 from pathlib import Path
 
-import modelexport
 import onnx
 import pytest
 import torch
 
+import modelexport
 from tests.api.models import Nested, Net, OwnDict
 from tests.api.running import assert_same, checked, input_dims, run
 
@@ -117,8 +117,8 @@ def test_every_opset(opset: int, path: Path) -> None:
 
 
 def test_external_data(path: Path) -> None:
-    model = Net().eval()
-    x = torch.randn(3, 4)
+    model = Net(width=64).eval()  # its weights are large enough to leave the file
+    x = torch.randn(3, 64)
     modelexport.export(model, x, path, external_data=True)
     assert {p.name for p in path.parent.iterdir()} > {"model.onnx", "model_hierarchy.json"}
     assert_same(run(path, {"x": x}), model(x))

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from modelexport import InvalidInputError
 from modelexport.strategies.htp import exceptions
 from modelexport.strategies.htp.htp_hierarchy_exporter import HierarchyExporter
 from modelexport.unified_export import ExportStrategy, UnifiedExporter, export_model
-
 from tests.api.models import Net
 from tests.api.running import assert_same, run
 
@@ -32,7 +32,9 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_without_monitoring_only_the_core_keys(path: Path) -> None:
-    result = HierarchyExporter(strategy="htp").export(model=Net(), example_inputs=torch.randn(3, 4), output_path=str(path))
+    result = HierarchyExporter(strategy="htp").export(
+        model=Net(), example_inputs=torch.randn(3, 4), output_path=str(path)
+    )
     assert result["tagged_operations"] / result["total_operations"] == 1.0
     assert not set(result) & set(ENHANCED)
 
@@ -41,7 +43,7 @@ def test_monitoring_measures(path: Path) -> None:
     exporter = HierarchyExporter(strategy="htp", enable_performance_monitoring=True, verbose=True)
     result = exporter.export(Net(), torch.randn(3, 4), str(path))
     assert all(type(result[key]) is kind for key, kind in ENHANCED.items())
-    assert ANALYSIS == set(result["auxiliary_operations_analysis"])
+    assert set(result["auxiliary_operations_analysis"]) == ANALYSIS
     assert set(result["performance_profile"]) >= PROFILE
     profile = result["performance_profile"]
     times = [value for key, value in profile.items() if key.endswith("_time")]
@@ -78,7 +80,9 @@ def test_unified_interface(path: Path) -> None:
     x = torch.randn(3, 4)
     result = UnifiedExporter(strategy=ExportStrategy.HTP, enable_monitoring=True).export(model, x, str(path))
     assert result["export_time"] > 0
-    result = export_model(model=model, example_inputs=x, output_path=str(path), strategy="htp", optimize=True, verbose=True)
+    result = export_model(
+        model=model, example_inputs=x, output_path=str(path), strategy="htp", optimize=True, verbose=True
+    )
     assert result["strategy"] == "htp_builtin"
     assert_same(run(path, {"x": x}), model(x))
 

@@ -1,9 +1,12 @@
 // Matrix products: linear, the mm family, einsum.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
 
 #include "lower/ops/contraction.h"
 #include "lower/ops/families.h"
+#include "support/error.h"
 
 namespace modelexport::lower {
 
@@ -17,7 +20,15 @@ V scaled(Context& c, V x, std::string_view factor) {
   return c.number(factor) == 1 ? x : c.b.mul(x, c.scalar(factor, c.b.dtype(x)));
 }
 
+// torch's shape functions let a product of integers and floats pass, which its kernels then refuse.
+void refuse_mixed_kinds(Context& c, std::string_view first, std::string_view second) {
+  if (is_floating(c.dtype(first)) == is_floating(c.dtype(second))) return;
+  fail(fmt::format("{} is {} but {} is {}; torch multiplies matrices of one type only", first, name_of(c.dtype(first)),
+                   second, name_of(c.dtype(second))));
+}
+
 Values linear(Context& c) {
+  refuse_mixed_kinds(c, "input", "weight");
   const DType dtype = c.out_dtype();
   const V x = c.operand("input", dtype);
   const V weight = c.operand("weight", dtype);
@@ -32,6 +43,7 @@ Values linear(Context& c) {
 
 template <OpName First, OpName Second>
 Values matmul(Context& c) {
+  refuse_mixed_kinds(c, First.text, Second.text);
   const DType dtype = c.out_dtype();
   return {c.b.op("MatMul", {c.operand(First.text, dtype), c.operand(Second.text, dtype)})};
 }
@@ -46,6 +58,7 @@ V accumulate(Context& c, V product) {
 bool is_exact_as_float(double value) { return static_cast<double>(static_cast<float>(value)) == value; }
 
 Values addmm(Context& c) {
+  refuse_mixed_kinds(c, "mat1", "mat2");
   const DType dtype = c.out_dtype();
   const V mat1 = c.operand("mat1", dtype);
   const V mat2 = c.operand("mat2", dtype);
