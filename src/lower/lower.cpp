@@ -326,7 +326,9 @@ void Lowerer::bind_outputs(const program::Graph& graph) {
     }
     std::string name = user ? (position < names.size() ? names[position] : "") : output.target;
     if (user) ++position;
-    if (!name.empty()) builder_.model().values[v.id].name = std::move(name);
+    std::string& value_name = builder_.model().values[v.id].name;
+    if (!name.empty()) value_name = std::move(name);
+    if (value_name.empty()) value_name = "output_" + std::to_string(builder_.graph().outputs.size());
     builder_.graph().outputs.push_back(v.id);
   }
   if (!options_.output_names.empty() && options_.output_names.size() != user_outputs) {
