@@ -11,7 +11,6 @@ It needs the packages ``onnx`` and ``onnxruntime``, which the exporter itself do
 
 from __future__ import annotations
 
-import ast
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -44,6 +43,7 @@ class RegionReport:
 
 @dataclass
 class _Seen:
+    parent: Call | None
     inputs: list[torch.Tensor]
     outputs: list[torch.Tensor] = field(default_factory=list)
 
@@ -65,8 +65,8 @@ def record_calls(model: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[
         name = names[id(module)]
         call = (name, counts[name])
         counts[name] += 1
+        seen[call] = _Seen(running[-1] if running else None, _tensors((args, kwargs)))
         running.append(call)
-        seen[call] = _Seen(_tensors((args, kwargs)))
 
     def after(module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         seen[running.pop()].outputs = _tensors(output)
@@ -83,16 +83,19 @@ def record_calls(model: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[
     return seen
 
 
-def _call_of(text: str) -> Call:
-    path, _, index = text.partition("@")
-    return path, int(index or 0)
-
-
-def _stack(node: Any) -> list[Call]:
-    """The module calls around a node, outermost first, as its metadata says."""
+def _call_of(node: Any) -> Call:
+    """The module call that a node's metadata names."""
     metadata = {item.key: item.value for item in node.metadata_props}
-    scopes = ast.literal_eval(metadata["pkg.torch.onnx.name_scopes"])
-    return [_call_of(scope) for scope in scopes[:-1]]
+    return metadata["modelexport.module"], int(metadata.get("modelexport.call", 0))
+
+
+def _chain(call: Call, seen: Mapping[Call, _Seen]) -> list[Call]:
+    """The call and those around it, as eager mode made them; a call that never happened stands alone."""
+    chain = [call]
+    while call in seen and (parent := seen[call].parent) is not None:
+        chain.append(parent)
+        call = parent
+    return chain
 
 
 def _reads(node: Any) -> set[str]:
@@ -197,7 +200,7 @@ def check_regions(
     Args:
         model: the module, in the mode (training or not) that it was exported in.
         args, kwargs: inputs for ``model.forward``; any dtypes and shapes that the file accepts.
-        onnx_path: the file, written with full metadata.
+        onnx_path: the file, written with its metadata.
         feeds: the same inputs as numpy arrays by ONNX input name.
         rtol, atol: tolerance for floating point; ``atol`` is relative to the largest element.
 
@@ -205,7 +208,7 @@ def check_regions(
         The calls compared and, for each wrong one, the reason.
 
     Raises:
-        KeyError: a node has no ``pkg.torch.onnx.name_scopes`` metadata.
+        KeyError: a node has no ``modelexport.module`` metadata.
     """
     seen = record_calls(model, args, kwargs)
     graph_model, values = _run_exposed(Path(onnx_path), feeds)
@@ -216,7 +219,7 @@ def check_regions(
 
     regions: dict[Call, list[Any]] = defaultdict(list)
     for node in graph.node:
-        for call in _stack(node):
+        for call in _chain(_call_of(node), seen):
             regions[call].append(node)
     initializers = {tensor.name for tensor in graph.initializer}
     weights = _owners(model)

@@ -1,0 +1,71 @@
+"""The region check itself: it must fail when tags are wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import modelexport
+import onnx
+import pytest
+import torch
+from modelexport.region_check import RegionReport, check_regions
+
+from tests.models.parity import feeds, session
+
+
+def tiny_bert() -> torch.nn.Module:
+    from transformers import BertConfig, BertModel
+
+    config = BertConfig(
+        hidden_size=32, num_hidden_layers=3, num_attention_heads=4, intermediate_size=64, vocab_size=100
+    )
+    return BertModel(config).eval()
+
+
+@pytest.fixture
+def exported(tmp_path: Path) -> tuple[torch.nn.Module, dict[str, torch.Tensor], Path]:
+    torch.manual_seed(0)
+    model = tiny_bert()
+    inputs = {"input_ids": torch.randint(0, 100, (2, 7)), "attention_mask": torch.ones(2, 7, dtype=torch.int64)}
+    path = tmp_path / "bert.onnx"
+    modelexport.export(model, inputs, str(path))
+    return model, inputs, path
+
+
+def swap(path: Path, one: str, other: str) -> None:
+    """Exchanges the tags of two modules and all below them."""
+    model = onnx.load(str(path))
+    for node in model.graph.node:
+        for item in node.metadata_props:
+            if item.key != "modelexport.module":
+                continue
+            if item.value == one or item.value.startswith(one + "."):
+                item.value = other + item.value[len(one) :]
+            elif item.value == other or item.value.startswith(other + "."):
+                item.value = one + item.value[len(other) :]
+    onnx.save(model, str(path))
+
+
+def check(exported: tuple[torch.nn.Module, dict[str, torch.Tensor], Path]) -> RegionReport:
+    model, inputs, path = exported
+    return check_regions(model, (), inputs, path, feeds(session(path), (), inputs))
+
+
+def test_right_tags_pass(exported: tuple[torch.nn.Module, dict[str, torch.Tensor], Path]) -> None:
+    assert check(exported).ok
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("encoder.layer.0", "encoder.layer.1"),
+        ("encoder.layer.0.attention.self.query", "encoder.layer.0.attention.self.key"),
+        ("encoder.layer.2.intermediate.dense", "encoder.layer.2.output.dense"),
+    ],
+)
+def test_swapped_tags_fail(
+    exported: tuple[torch.nn.Module, dict[str, torch.Tensor], Path], one: str, other: str
+) -> None:
+    swap(exported[2], one, other)
+    failures = check(exported).failures
+    assert {path for path, _ in failures} >= {one, other}
