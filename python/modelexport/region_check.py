@@ -12,7 +12,8 @@ It needs the packages ``onnx`` and ``onnxruntime``, which the exporter itself do
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,20 @@ def _tensors(tree: Any) -> list[torch.Tensor]:
     return [leaf.detach().clone() for leaf in pytree.tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
 
 
+@contextmanager
+def _export_branches() -> Iterator[None]:
+    """Lets libraries take the branches they take under torch.export (a mask is built even if it is all ones)."""
+    flags = [name for name in ("_is_exporting_flag", "_is_compiling_flag") if hasattr(torch.compiler, name)]
+    before = {name: getattr(torch.compiler, name) for name in flags}
+    for name in flags:
+        setattr(torch.compiler, name, True)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(torch.compiler, name, value)
+
+
 def record_calls(model: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[Call, _Seen]:
     """Runs ``model`` once and returns the tensors that went into and came out of every module call."""
     seen: dict[Call, _Seen] = {}
@@ -75,7 +90,7 @@ def record_calls(model: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[
         handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
         handles.append(module.register_forward_hook(after, with_kwargs=True))
     try:
-        with torch.no_grad():
+        with torch.no_grad(), _export_branches():
             model(*args, **dict(kwargs))
     finally:
         for handle in handles:
@@ -259,7 +274,8 @@ def _is_constant(output: torch.Tensor, initializers: set[str], model: Any, close
     from onnx import numpy_helper
 
     for tensor in model.graph.initializer:
-        if list(tensor.dims) == list(output.shape) and not tensor.external_data:
-            if close(torch.from_numpy(numpy_helper.to_array(tensor).copy()), output):
-                return True
+        if list(tensor.dims) != list(output.shape) or tensor.external_data:
+            continue
+        if close(torch.from_numpy(numpy_helper.to_array(tensor).copy()), output):
+            return True
     return False
