@@ -7,6 +7,7 @@
 #include "lower/inline_wrappers.h"
 #include "lower/lower.h"
 #include "lower/op_table.h"
+#include "lower/unbatch.h"
 #include "onnx/writer.h"
 #include "passes/name_values.h"
 #include "passes/pass.h"
@@ -75,6 +76,9 @@ onnx::Model lower_program(program::Program& program, const ExportOptions& option
 
   // Regions under no_grad, autocast, ... become part of the graph around them.
   timed(report.functionalize_seconds, [&] { lower::inline_wrappers(program); });
+
+  // torch.vmap becomes calls on whole batches.
+  timed(report.functionalize_seconds, [&] { lower::unbatch(program); });
 
   // Calls without a module record get the scope of their neighbours.
   timed(report.inheritance_seconds, [&] { program::inherit_scopes(program); });

@@ -1,0 +1,13 @@
+// torch.vmap as captured: calls recorded with the sizes of one example become calls on whole batches.
+#pragma once
+
+#include "program/program.h"
+
+namespace modelexport::lower {
+
+// Replaces vmap's helpers (_add_batch_dim, _remove_batch_dim, ...) by views, and lets the element-wise and indexing
+// calls between them broadcast over the batches. Programs without vmap are only looked through.
+// Throws Error (UnsupportedOperator) for a call on batches that does neither.
+void unbatch(program::Program& program);
+
+}  // namespace modelexport::lower
