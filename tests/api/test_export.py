@@ -135,7 +135,7 @@ def test_parameters_as_inputs(path: Path) -> None:
 
     modelexport.export(model, x, path, keep_initializers_as_inputs=True)
     proto = checked(path)
-    assert list(input_dims(proto))[0] == "x"
+    assert next(iter(input_dims(proto))) == "x"
     assert {i.name for i in proto.graph.initializer} >= {i.name for i in proto.graph.input} - {"x"}
     assert "head.bias" in input_dims(proto)
     assert_same(run(path, {"x": x}), model(x))
