@@ -17,7 +17,10 @@ DType computation_type(Context& c) {
   return dtype;
 }
 
-Sizes channels(Context& c) { return {c.shape("input").at(1)}; }
+Sizes channels(Context& c) {
+  if (c.rank("input") < 2) c.unsupported("an input without a channel axis");
+  return {c.shape("input").at(1)};
+}
 
 V with_running_statistics(Context& c) {
   const DType dtype = computation_type(c);

@@ -28,7 +28,8 @@ Family batch_norm_ops();     // batch normalisation
 Family rnn_ops();            // lstm, gru, rnn, cells
 Family rnn_cell_ops();       // a single recurrent step
 Family image_ops();          // upsample and interpolate
-Family grid_ops();           // grid_sample, affine_grid, pixel_shuffle
+Family grid_ops();           // affine_grid, pixel_shuffle
+Family grid_sample_ops();    // reading images at the positions of a grid
 Family expert_ops();         // grouped_mm and kin
 Family complex_ops();        // view_as_complex, fft, ... as pairs of reals
 Family quantized_ops();      // quantized_decomposed.*

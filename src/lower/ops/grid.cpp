@@ -1,28 +1,9 @@
-// Sampling on grids, and moving channels into space and back.
+// Affine grids, and moving channels into space and back.
 #include "lower/ops/families.h"
 
 namespace modelexport::lower {
 
 namespace {
-
-// ---- grid_sampler --------------------------------------------------------------------------------------------------
-
-Values grid_sampler(Context& c) {
-  const bool is_3d = c.rank("input") == 5;
-  if (c.b.opset() < 16) c.unsupported("needs opset 16");
-  if (is_3d && c.b.opset() < 20) c.unsupported("volumes need opset 20");
-  static constexpr const char* kNew[] = {"linear", "nearest", "cubic"};
-  static constexpr const char* kOld[] = {"bilinear", "nearest", "bicubic"};
-  static constexpr const char* kPadding[] = {"zeros", "border", "reflection"};
-  const int64_t mode = c.integer("interpolation_mode");
-  const int64_t padding = c.integer("padding_mode");
-  if (mode < 0 || mode > 2 || padding < 0 || padding > 2) c.unsupported("an unknown mode");
-  const DType dtype = c.out_dtype();
-  return {c.b.op("GridSample", {c.operand("input", dtype), c.operand("grid", dtype)},
-                 {{"mode", (c.b.opset() >= 20 ? kNew : kOld)[mode]},
-                  {"padding_mode", kPadding[padding]},
-                  {"align_corners", c.flag("align_corners")}})};
-}
 
 // ---- affine_grid ---------------------------------------------------------------------------------------------------
 
@@ -113,15 +94,6 @@ Values channel_shuffle(Context& c) {
 }
 
 constexpr Row kRows[] = {
-    {"aten::grid_sampler(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> "
-     "Tensor",
-     grid_sampler},
-    {"aten::grid_sampler_2d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) "
-     "-> Tensor",
-     grid_sampler},
-    {"aten::grid_sampler_3d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) "
-     "-> Tensor",
-     grid_sampler},
     {"aten::affine_grid_generator(Tensor theta, SymInt[] size, bool align_corners) -> Tensor", affine_grid},
     {"aten::pixel_shuffle(Tensor self, int upscale_factor) -> Tensor", pixel_shuffle},
     {"aten::pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor", pixel_unshuffle},

@@ -117,7 +117,10 @@ Attrs attributes(const Resampling& r) {
   if (r.filter == Filter::NearestExact) attrs.push_back({"nearest_mode", "round_prefer_ceil"});
   // Without antialias torch takes another cubic than with it.
   if (r.filter == Filter::Cubic) attrs.push_back({"cubic_coeff_a", r.antialias ? -0.5 : -0.75});
-  if (r.antialias) attrs.push_back({"antialias", 1});
+  if (r.antialias) {
+    attrs.push_back({"antialias", 1});
+    attrs.push_back({"exclude_outside", 1});
+  }
   return attrs;
 }
 

@@ -71,8 +71,16 @@ Values fused_rms_norm(Context& c) {
 
 // ---- group and instance --------------------------------------------------------------------------------------------
 
-// [N, C, ...] as [N, groups, -1].
-V grouped(Context& c, V x, int64_t groups) { return c.b.reshape(x, {c.b.size_of(x, 0), groups, -1}); }
+// [N, C, ...] as [N, groups, elements].
+V grouped(Context& c, V x, int64_t groups) {
+  const Sizes sizes = c.b.sizes_of(x);
+  Size elements = 1;
+  for (std::size_t i = 1; i < sizes.size(); ++i) {
+    if (!sizes[i].is_static()) return c.b.reshape(x, {sizes[0], groups, -1});
+    elements = c.b.size_mul(elements, sizes[i]);
+  }
+  return c.b.reshape(x, {sizes[0], groups, c.b.size_floordiv(elements, groups)});
+}
 
 V group_normalization(Context& c, int64_t groups) {
   Builder& b = c.b;

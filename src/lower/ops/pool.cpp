@@ -119,20 +119,48 @@ Values max_pool(Context& c) {
   })};
 }
 
+// Indices counted through a plane of the padded sizes, recounted through the input's.
+V without_padding(Builder& b, V indices, const Window& w, const Sizes& plane) {
+  Size step = 1;
+  V result;
+  for (std::size_t i = n_axes(w); i-- > 0;) {
+    const V padded = b.as_scalar(b.size_add(plane[i], 2 * w.padding[i] + w.overhang[i]));
+    const V coordinate = b.sub(b.op("Mod", {indices, padded}), b.scalar_int(w.padding[i]));
+    const V term = b.mul(coordinate, b.as_scalar(step));
+    result = result ? b.add(result, term) : term;
+    indices = b.div(indices, padded);
+    step = b.size_mul(step, plane[i]);
+  }
+  return result;
+}
+
+V within_plane(Builder& b, V indices, const Sizes& plane) {
+  Size elements = 1;
+  for (const Size& size : plane) elements = b.size_mul(elements, size);
+  return b.op("Mod", {indices, b.as_scalar(elements)});
+}
+
 // ONNX counts an index through the whole tensor, torch through the spatial axes.
 template <std::size_t N>
 Values max_pool_with_indices(Context& c) {
   Builder& b = c.b;
   const Window w = window(c, N);
-  if (needs_separate_pad(w)) c.unsupported("indices of a pool with more padding than its kernel is long");
   const bool has_batch = c.rank("self") == N + 2;
   V x = c.tensor("self");
   const Sizes sizes = c.shape("self");
-  const Size plane = std::accumulate(sizes.end() - N, sizes.end(), Size(1),
-                                     [&](const Size& a, const Size& s) { return b.size_mul(a, s); });
+  const Sizes plane(sizes.end() - N, sizes.end());
   if (!has_batch) x = b.unsqueeze(x, {0});
-  Values results = b.ops("MaxPool", {x}, 2, attributes(w, w.padding));
-  results[1] = b.op("Mod", {results[1], b.as_scalar(plane)});
+  Values results;
+  if (needs_separate_pad(w)) {
+    Window unpadded = w;
+    unpadded.overhang.assign(N, 0);
+    x = pad_with(b, x, pads(w, w.padding), lowest(b.dtype(x)));
+    results = b.ops("MaxPool", {x}, 2, attributes(unpadded, std::vector<int64_t>(N, 0)));
+    results[1] = without_padding(b, results[1], w, plane);
+  } else {
+    results = b.ops("MaxPool", {x}, 2, attributes(w, w.padding));
+    results[1] = within_plane(b, results[1], plane);
+  }
   for (V& result : results) {
     if (!has_batch) result = b.squeeze(result, {0});
     result = trimmed(c, w, result);
