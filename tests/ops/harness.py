@@ -97,7 +97,12 @@ def _from_ort(value: ort.OrtValue) -> torch.Tensor:
 def flat_results(result: Any) -> list[torch.Tensor]:
     """The tensors and numbers of an eager result as tensors, None left out."""
     leaves = [leaf for leaf in pytree.tree_leaves(result) if leaf is not None]
-    return [leaf.detach() if isinstance(leaf, torch.Tensor) else torch.tensor(leaf) for leaf in leaves]
+    return [leaf.detach() if isinstance(leaf, torch.Tensor) else _number(leaf) for leaf in leaves]
+
+
+def _number(number: float) -> torch.Tensor:
+    """A Python number as a tensor of its own precision."""
+    return torch.tensor(number, dtype=torch.float64 if isinstance(number, float) else None)
 
 
 def compare(actual: Sequence[torch.Tensor], expected: Sequence[torch.Tensor], what: str, **tolerance: float) -> None:

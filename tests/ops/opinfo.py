@@ -86,7 +86,7 @@ def main() -> None:
                 failures.append(reason(error))
         totals[not failures] += 1
         print(f"{'FAIL' if failures else 'pass'} {name} {dtype} {count - len(failures)}/{count}", flush=True)
-        for text, repeats in Counter(failures).most_common(3):
+        for text, repeats in Counter(failures).most_common(6):
             print(f"     {repeats}x {text}")
     print(f"{totals[True]} of {sum(totals.values())} pairs pass")
 

@@ -77,6 +77,7 @@ Values rrelu(Context& c) {
 // A weight per channel, axis 1, is aligned to the right as ONNX broadcasts.
 Values prelu(Context& c) {
   V weight = c.tensor("weight");
+  if (c.rank("self") == 0) weight = c.b.reshape(weight, {});
   if (c.rank("weight") == 1 && c.rank("self") > 2) {
     std::vector<int64_t> axes;
     for (int64_t axis = 1; axis < c.rank("self") - 1; ++axis) axes.push_back(axis);

@@ -50,6 +50,8 @@ const Row kRows[] = {
     {"aten::clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor", same},
     {"aten::contiguous(Tensor(a) self, *, MemoryFormat memory_format=0) -> Tensor(a)", same},
     {"aten::detach(Tensor(a) self) -> Tensor(a)", same},
+    {"aten::resolve_conj(Tensor(a) self) -> Tensor(a)", same},
+    {"aten::resolve_neg(Tensor(a) self) -> Tensor(a)", same},
     {"aten::detach_copy(Tensor self) -> Tensor", same},
     {"aten::detach_(Tensor(a!) self) -> Tensor(a!)", kViaFunctional},
     {"aten::lift(Tensor self) -> Tensor", same},

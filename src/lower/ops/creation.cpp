@@ -64,12 +64,18 @@ Values arange(Context& c) {
 // aten::range, which includes its end.
 Values range(Context& c) { return {c.b.cast(real_steps(c, {true, c.node.find("step") != nullptr}), c.out_dtype())}; }
 
+// An end of a range; torch drops the fraction first where the result is integral.
+V range_end(Context& c, std::string_view name) {
+  const V end = c.operand(name, DType::Float64);
+  return is_integral(c.out_dtype()) ? trunc(c.b, end) : end;
+}
+
 // From both ends towards the middle, so that the last element is `end`.
 V even_steps(Context& c) {
   Builder& b = c.b;
   const int64_t n = c.integer("steps");
-  const V start = c.operand("start", DType::Float64);
-  const V end = c.operand("end", DType::Float64);
+  const V start = range_end(c, "start");
+  const V end = range_end(c, "end");
   if (n < 2) return b.reshape(start, {Size(n)});
   const V step = b.div(b.sub(end, start), b.scalar(static_cast<double>(n - 1), DType::Float64));
   const V i = b.cast(count(b, n), DType::Float64);

@@ -1,5 +1,5 @@
 // Running sums, products and extrema, and differences of neighbours.
-#include <cmath>
+#include <algorithm>
 #include <limits>
 
 #include "lower/ops/elementwise.h"
@@ -8,6 +8,8 @@
 namespace modelexport::lower {
 
 namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 V axis_constant(Builder& b, int64_t axis) { return b.scalar_int(axis); }
 
@@ -26,7 +28,7 @@ struct Prefixes {
   std::vector<int64_t> back;  // the permutation that puts the axis back once the last one is reduced
 };
 
-Prefixes prefixes(Context& c, V x, int64_t axis, double rest) {
+Prefixes prefixes(Context& c, V x, int64_t axis, V rest) {
   Builder& b = c.b;
   const int64_t rank = c.rank("self");
   std::vector<int64_t> to_last;
@@ -40,7 +42,7 @@ Prefixes prefixes(Context& c, V x, int64_t axis, double rest) {
   const Size n = b.size_of(x, axis);
   const V position = b.op("Range", {b.scalar_int(0), b.as_scalar(n), b.scalar_int(1)});
   const V within = b.op("LessOrEqual", {position, b.unsqueeze(position, {1})});
-  result.table = b.where(within, b.unsqueeze(b.transpose(x, to_last), {rank - 1}), number_like(b, rest, x));
+  result.table = b.where(within, b.unsqueeze(b.transpose(x, to_last), {rank - 1}), rest);
   return result;
 }
 
@@ -49,26 +51,24 @@ Values cumprod(Context& c) {
   if (c.rank("self") == 0) return {self};
   const int64_t axis = c.axis("dim", "self");
   if (c.b.opset() >= 26) return {c.b.op("CumProd", {self, axis_constant(c.b, axis)})};
-  const Prefixes p = prefixes(c, self, axis, 1);
+  const Prefixes p = prefixes(c, self, axis, number_like(c.b, 1, self));
   return {c.b.transpose(c.b.reduce("ReduceProd", p.table, {c.rank("self")}, false), p.back)};
 }
 
 Values logcumsumexp(Context& c) {
   const V self = c.tensor("self");
   if (c.rank("self") == 0) return {self};
-  const Prefixes p = prefixes(c, self, c.axis("dim", "self"), -std::numeric_limits<double>::infinity());
+  const Prefixes p = prefixes(c, self, c.axis("dim", "self"), number_like(c.b, -kInfinity, self));
   return {c.b.transpose(c.b.reduce("ReduceLogSumExp", p.table, {c.rank("self")}, false), p.back)};
 }
 
-double lowest(DType dtype) {
-  if (is_floating(dtype)) return -std::numeric_limits<double>::infinity();
-  return is_unsigned(dtype) ? 0 : -std::ldexp(1.0, static_cast<int>(8 * size_of(dtype)) - 1);
-}
-
-double highest(DType dtype) {
-  if (is_floating(dtype)) return std::numeric_limits<double>::infinity();
-  const int bits = static_cast<int>(8 * size_of(dtype)) - (is_unsigned(dtype) ? 0 : 1);
-  return std::ldexp(1.0, bits) - (bits > 53 ? 1024 : 1);
+// What every number of the type is at least, or at most.
+V bound(Builder& b, DType dtype, bool lowest) {
+  if (is_floating(dtype)) return b.scalar(lowest ? -kInfinity : kInfinity, dtype);
+  const int bits = std::min(63, static_cast<int>(8 * size_of(dtype)) - (is_unsigned(dtype) ? 0 : 1));
+  const auto highest = static_cast<int64_t>((uint64_t{1} << bits) - 1);
+  if (lowest) return b.scalar_int(is_unsigned(dtype) ? 0 : -highest - 1, dtype);
+  return b.scalar_int(highest, dtype);
 }
 
 // The index is that of the last of equal elements.
@@ -77,7 +77,7 @@ Values running_extremum(Context& c) {
   const DType dtype = c.out_dtype() == DType::Bool ? DType::Int32 : c.out_dtype();
   const V self = c.operand("self", dtype);
   if (c.rank("self") == 0) return {self, c.b.scalar_int(0)};
-  const Prefixes p = prefixes(c, self, c.axis("dim", "self"), Max ? lowest(dtype) : highest(dtype));
+  const Prefixes p = prefixes(c, self, c.axis("dim", "self"), bound(c.b, dtype, Max));
   const int64_t last = c.rank("self");
   const V value = c.b.reduce(Max ? "ReduceMax" : "ReduceMin", p.table, {last}, false);
   const V index =
@@ -94,6 +94,7 @@ std::pair<V, V> neighbours(Builder& b, V x, int64_t axis) {
 
 Values diff(Context& c) {
   Builder& b = c.b;
+  if (c.integer("n") == 0) return {c.tensor("self")};
   const int64_t axis = c.axis("dim", "self");
   Values parts;
   for (const char* name : {"prepend", "self", "append"}) {

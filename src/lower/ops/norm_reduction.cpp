@@ -7,11 +7,21 @@
 
 namespace modelexport::lower {
 
+namespace {
+
+// Of numbers that are not negative: 0 when there are none.
+V size_extremum(Builder& b, bool largest, V x, const Axes& axes, bool keepdim) {
+  const V extremum = reduced(b, largest ? "ReduceMax" : "ReduceMin", x, axes, keepdim);
+  return is_empty(b, x) ? b.op("Max", {extremum, number_like(b, 0, x)}) : extremum;
+}
+
+}  // namespace
+
 V vector_norm(Builder& b, V x, double p, const Axes& axes, bool keepdim) {
   if (b.rank(x) == 0 && p != 0) return b.op("Abs", {x});
   if (p == 2) return reduced(b, "ReduceL2", x, axes, keepdim);
   if (p == 1) return reduced(b, "ReduceL1", x, axes, keepdim);
-  if (std::isinf(p)) return reduced(b, p > 0 ? "ReduceMax" : "ReduceMin", b.op("Abs", {x}), axes, keepdim);
+  if (std::isinf(p)) return size_extremum(b, p > 0, b.op("Abs", {x}), axes, keepdim);
   if (p == 0) return reduced(b, "ReduceSum", b.cast(b.cast(x, DType::Bool), b.dtype(x)), axes, keepdim);
   const V powers = b.op("Pow", {b.op("Abs", {x}), number_like(b, p, x)});
   const V sum = reduced(b, "ReduceSum", powers, axes, keepdim);
@@ -42,7 +52,7 @@ Values frobenius_norm(Context& c) { return norm_of(c, 2); }
 V sum_norm(Context& c, double ord, const Axes& axes, bool keepdim) {
   const bool by_column = std::abs(ord) == 1;
   const V sums = c.b.reduce("ReduceL1", widened(c), {by_column ? axes[0] : axes[1]}, true);
-  const V extremum = c.b.reduce(ord > 0 ? "ReduceMax" : "ReduceMin", sums, {by_column ? axes[1] : axes[0]}, true);
+  const V extremum = size_extremum(c.b, ord > 0, sums, {by_column ? axes[1] : axes[0]}, true);
   return keepdim ? extremum : c.b.squeeze(extremum, axes);
 }
 

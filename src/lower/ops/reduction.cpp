@@ -1,13 +1,23 @@
 // Sums, means, products, extrema and logical reductions.
 #include "lower/ops/reduction.h"
 
+#include <algorithm>
+
 #include "lower/ops/elementwise.h"
 #include "lower/ops/families.h"
 
 namespace modelexport::lower {
 
+bool is_empty(const Builder& b, V x) {
+  const auto& shape = b.value(x).shape;
+  return shape && std::any_of(shape->begin(), shape->end(), [](const onnx::Dim& dim) { return dim.value == 0; });
+}
+
 V reduced(Builder& b, std::string_view op_type, V x, const Axes& axes, bool keepdim) {
   if (b.rank(x) == 0) return x;
+  if (op_type == "ReduceMean" && is_empty(b, x)) {  // torch says 0/0, runtimes say 0
+    return b.div(b.reduce("ReduceSum", x, axes, keepdim), number_like(b, 0, x));
+  }
   return b.reduce(op_type, x, axes, keepdim);
 }
 
@@ -82,6 +92,20 @@ Values logsumexp(Context& c) {
   return {reduced(c.b, "ReduceLogSumExp", self, axes_of(c), keepdim_of(c))};
 }
 
+// Broadcasting undone: the axes that the result lacks, or has as 1, are summed.
+Values sum_to_size(Context& c) {
+  const V self = c.tensor("self");
+  const int64_t extra = c.rank("self") - c.out_rank();
+  Axes axes;
+  for (int64_t i = 0; i < c.rank("self"); ++i) {
+    const bool kept = i >= extra && c.out().sizes[static_cast<std::size_t>(i - extra)] ==
+                                        c.info("self").sizes[static_cast<std::size_t>(i)];
+    if (!kept) axes.push_back(i);
+  }
+  if (axes.empty()) return {self};
+  return {c.b.reshape(c.b.reduce("ReduceSum", self, axes, true), c.out_sizes())};
+}
+
 Values trace(Context& c) {
   const V self = c.operand("self", c.out_dtype());
   const V diagonal = c.b.mul(self, c.b.op("EyeLike", {self}));
@@ -153,6 +177,7 @@ const Row kRows[] = {
     {"aten::aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)", aminmax},
     {"aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", logsumexp},
     {"aten::special_logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", logsumexp},
+    {"aten::sum_to_size(Tensor self, SymInt[] size) -> Tensor", sum_to_size},
     {"aten::trace(Tensor self) -> Tensor", trace},
     {"aten::argmax.out(Tensor self, int? dim=None, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)",
      kViaFunctional},

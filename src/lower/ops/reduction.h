@@ -9,6 +9,8 @@ namespace modelexport::lower {
 
 using Axes = std::vector<int64_t>;  // none: all axes
 
+// Known to have no elements.
+[[nodiscard]] bool is_empty(const Builder& b, V x);
 // A reduction, which does nothing to a scalar.
 V reduced(Builder& b, std::string_view op_type, V x, const Axes& axes, bool keepdim);
 // The p-norm over `axes`; p may be infinite.

@@ -1,4 +1,4 @@
-// Variances, covariances and quantiles.
+// Variances, quantiles and cross products.
 #include <algorithm>
 #include <limits>
 
@@ -65,33 +65,6 @@ Values var_mean(Context& c) {
 Values std_mean(Context& c) {
   const Moments m = moments(c);
   return {c.b.op("Sqrt", {m.variance}), m.mean};
-}
-
-// Variables in rows, observations in columns.
-V covariance(Context& c, double correction) {
-  Builder& b = c.b;
-  const DType dtype = c.out_dtype();
-  V rows = c.operand("self", dtype);
-  if (c.rank("self") < 2) rows = b.reshape(rows, {1, -1});
-  const V deviation = b.sub(rows, b.reduce("ReduceMean", rows, {1}, true));
-  const V products = b.op("MatMul", {deviation, b.transpose(deviation, {1, 0})});
-  const V count = b.sub(b.as_scalar(b.size_of(rows, 1), dtype), b.scalar(correction, dtype));
-  return b.div(products, b.op("Max", {count, b.scalar(0, dtype)}));
-}
-
-Values cov(Context& c) {
-  if (c.has("fweights") || c.has("aweights")) c.unsupported("weighted covariance");
-  return {c.b.reshape(covariance(c, static_cast<double>(c.integer("correction"))), c.out_sizes())};
-}
-
-Values corrcoef(Context& c) {
-  Builder& b = c.b;
-  const V products = covariance(c, 0);
-  const V square = b.reduce("ReduceSum", b.mul(products, b.op("EyeLike", {products})), {1}, true);
-  const V deviation = b.op("Sqrt", {square});
-  const V ratio = b.div(b.div(products, deviation), b.transpose(deviation, {1, 0}));
-  const V bounded = b.clip(ratio, number_like(b, -1, ratio), number_like(b, 1, ratio));
-  return {b.reshape(bounded, c.out_sizes())};
 }
 
 // Sorted values at the ranks q * (n - 1), interpolated; the results of several q lie along a new first axis.
@@ -176,8 +149,6 @@ const Row kRows[] = {
     {"aten::std_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> "
      "(Tensor, Tensor)",
      std_mean},
-    {"aten::cov(Tensor self, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor", cov},
-    {"aten::corrcoef(Tensor self) -> Tensor", corrcoef},
     {"aten::cross(Tensor self, Tensor other, int? dim=None) -> Tensor", cross},
     {"aten::linalg_cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor", cross},
     {"aten::var.correction_out(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False, "
