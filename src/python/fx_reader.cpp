@@ -32,6 +32,18 @@ struct Target {
   std::string schema;
 };
 
+// Names of what is read of every node, made once.
+struct Names {
+  nb::str args = interned("args");
+  nb::str kwargs = interned("kwargs");
+  nb::str meta = interned("meta");
+  nb::str name = interned("name");
+  nb::str op = interned("op");
+  nb::str stack = interned("nn_module_stack");
+  nb::str target = interned("target");
+  nb::str val = interned("val");
+};
+
 // A recorded module stack, owned.
 struct Stack {
   struct Entry {
@@ -81,6 +93,9 @@ std::string qualified_name(nb::handle type) {
   return fmt::format("{}.{}", text_of(str_of(type.attr("__module__"))), text_of(str_of(type.attr("__qualname__"))));
 }
 
+// The item of a dict, null when there is none.
+nb::handle item_of(nb::handle dict, nb::handle key) { return PyDict_GetItemWithError(dict.ptr(), key.ptr()); }
+
 std::string text_or_empty(nb::handle object) {
   return object.is_none() ? std::string() : nb::cast<std::string>(object);
 }
@@ -118,6 +133,8 @@ class FxReader {
   Value describe(nb::handle recorded);
   // The scope of a node and whether torch recorded it.
   std::pair<ScopeId, bool> scope_of(nb::handle meta);
+  // A key and a path belong to one class, so that is not compared.
+  bool is_last_stack(const nb::dict& stack) const;
   const Target& target(nb::handle function);
 
   nb::handle exported_;
@@ -126,6 +143,7 @@ class FxReader {
   program::Program& program_;
   ProgramBuilder builder_;
   nb::object getitem_;
+  Names names_;
   std::unordered_map<PyObject*, Argument> bindings_;  // of the graph being read
   std::unordered_map<PyObject*, Target> targets_;
   Stack last_;  // consecutive nodes mostly share their stack
@@ -167,14 +185,14 @@ void FxReader::read_graph(nb::handle module, bool is_main) {
 }
 
 void FxReader::read_node(nb::handle module, nb::handle node, bool is_main) {
-  const nb::object op = node.attr("op");
+  const nb::object op = node.attr(names_.op);
   const std::string_view kind = text_of(op);
   if (kind == "call_function") return read_call(node);
   if (kind == "get_attr") return read_attribute(module, node);
   if (kind == "output") return read_outputs(node, is_main);
   if (kind != "placeholder") fail(fmt::format("nodes of kind {} do not occur in exported programs", kind));
   if (is_main) return read_signature_input(node, signature_.attr("input_specs")[next_signature_input_++]);
-  Value value = describe(node.attr("meta")["val"]);
+  Value value = describe(node.attr(names_.meta)[names_.val]);
   value.name = nb::cast<std::string>(node.attr("name"));
   program::Input input;
   input.value = builder_.add_value(std::move(value));
@@ -192,7 +210,7 @@ void FxReader::read_signature_input(nb::handle node, nb::handle spec) {
     bindings_[node.ptr()] = input.constant;
     return builder_.add_input(std::move(input));
   }
-  Value value = describe(node.attr("meta")["val"]);
+  Value value = describe(node.attr(names_.meta)[names_.val]);
   value.name = nb::cast<std::string>(node.attr("name"));
   if (input.kind != InputKind::UserInput && input.kind != InputKind::Token) {
     input.persistent = !spec.attr("persistent").is(nb::handle(Py_False));
@@ -256,18 +274,18 @@ void FxReader::read_outputs(nb::handle node, bool is_main) {
 
 void FxReader::read_call(nb::handle node) {
   if (read_getitem(node)) return;
-  const Target& called = target(node.attr("target"));
+  const Target& called = target(node.attr(names_.target));
   std::vector<Argument> positional;
-  for (nb::handle item : node.attr("args")) positional.push_back(argument(item));
+  for (nb::handle item : node.attr(names_.args)) positional.push_back(argument(item));
   std::vector<NamedArgument> keyword;
-  for (auto [key, item] : nb::cast<nb::dict>(node.attr("kwargs"))) {
+  for (auto [key, item] : nb::cast<nb::dict>(node.attr(names_.kwargs))) {
     keyword.push_back({std::string(text_of(key)), argument(item)});
   }
-  const nb::object meta = node.attr("meta");
+  const nb::object meta = node.attr(names_.meta);
   std::vector<ValueId> outputs;
-  const nb::object recorded = meta.attr("get")("val");
-  if (!recorded.is_none()) {
-    bindings_[node.ptr()] = add_result(recorded, nb::cast<std::string>(node.attr("name")), outputs);
+  const nb::handle recorded = item_of(meta, names_.val);
+  if (recorded.is_valid() && !recorded.is_none()) {
+    bindings_[node.ptr()] = add_result(recorded, nb::cast<std::string>(node.attr(names_.name)), outputs);
   }
   const auto [scope, is_recorded] = scope_of(meta);
   builder_.call(called.name, called.schema, std::move(positional), std::move(keyword), std::move(outputs), scope,
@@ -276,7 +294,7 @@ void FxReader::read_call(nb::handle node) {
 
 // getitem on a tuple or list of results names one of them and computes nothing.
 bool FxReader::read_getitem(nb::handle node) {
-  if (!node.attr("target").is(getitem_)) return false;
+  if (!node.attr(names_.target).is(getitem_)) return false;
   const nb::object args = node.attr("args");
   const auto producer = bindings_.find(nb::object(args[0]).ptr());
   if (producer == bindings_.end()) return false;
@@ -344,21 +362,30 @@ Value FxReader::describe(nb::handle recorded) {
 
 std::pair<ScopeId, bool> FxReader::scope_of(nb::handle meta) {
   const Stopwatch watch(scope_seconds_);
-  const nb::object recorded = meta.attr("get")("nn_module_stack");
-  if (recorded.is_none() || nb::len(recorded) == 0) return {kRootScope, false};
-  std::vector<Stack::Entry> entries;
-  for (auto [key, called] : nb::cast<nb::dict>(recorded)) {
-    const nb::object path = called[0];
-    entries.push_back({std::string(text_of(key)), std::string(text_of(path)), qualified_name(called[1])});
-  }
-  if (entries != last_.entries) {
-    last_.entries = std::move(entries);
+  const nb::handle recorded = item_of(meta, names_.stack);
+  if (!recorded.is_valid() || recorded.is_none() || nb::len(recorded) == 0) return {kRootScope, false};
+  const auto stack = nb::cast<nb::dict>(recorded);
+  if (!is_last_stack(stack)) {
+    last_.entries.clear();
+    for (auto [key, called] : stack) {
+      last_.entries.push_back({std::string(text_of(key)), nb::cast<std::string>(called[0]), qualified_name(called[1])});
+    }
     std::vector<program::StackEntry> views;
     for (const Stack::Entry& entry : last_.entries) views.push_back({entry.key, entry.path, entry.qualified_class});
     last_.scope = builder_.scope(views);
     last_.is_record = ProgramBuilder::is_record(views);
   }
   return last_.is_record ? std::pair(last_.scope, true) : std::pair(kRootScope, false);
+}
+
+bool FxReader::is_last_stack(const nb::dict& stack) const {
+  if (stack.size() != last_.entries.size()) return false;
+  std::size_t i = 0;
+  for (auto [key, called] : stack) {
+    const Stack::Entry& entry = last_.entries[i++];
+    if (text_of(key) != entry.key || text_of(nb::object(called[0])) != entry.path) return false;
+  }
+  return true;
 }
 
 const Target& FxReader::target(nb::handle function) {

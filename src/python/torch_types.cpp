@@ -13,8 +13,6 @@ using program::Dim;
 
 namespace {
 
-nb::str interned(const char* text) { return nb::steal<nb::str>(PyUnicode_InternFromString(text)); }
-
 // "torch.float32" -> "float32", as str() prints torch's enumerations.
 std::string short_name(nb::handle object) {
   const nb::str text(object);
@@ -38,6 +36,8 @@ int64_t integer(nb::handle object) {
 }
 
 }  // namespace
+
+nb::str interned(const char* text) { return nb::steal<nb::str>(PyUnicode_InternFromString(text)); }
 
 std::string_view text_of(nb::handle text) {
   Py_ssize_t size = 0;

@@ -21,6 +21,9 @@ std::string_view text_of(nb::handle text);
 // str(object). (nb::str of an attribute would take it for a str as it is.)
 inline nb::str str_of(nb::handle object) { return nb::str(object); }
 
+// A str that attribute look-ups compare by identity.
+nb::str interned(const char* text);
+
 // Looks torch's classes up once, and remembers what it has converted. Needs the GIL throughout its life.
 class TorchTypes {
  public:
