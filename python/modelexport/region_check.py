@@ -77,10 +77,15 @@ def record_calls(model: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[
     counts: dict[str, int] = defaultdict(int)
     running: list[Call] = []
     handles = []
-    names = {id(module): name for name, module in model.named_modules()}
+    names: dict[int, list[str]] = defaultdict(list)
+    for name, module in model.named_modules(remove_duplicate=False):
+        names[id(module)].append(name)
 
     def before(module: torch.nn.Module, args: Any, kwargs: Any) -> None:
-        name = names[id(module)]
+        # A module known under several names is meant by the one below the module that calls it.
+        caller = f"{running[-1][0]}." if running else ""
+        known = names[id(module)]
+        name = next((alias for alias in known if alias.startswith(caller)), known[0])
         call = (name, counts[name])
         counts[name] += 1
         seen[call] = _Seen(running[-1] if running else None, _tensors((args, kwargs)))
