@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 
-from modelexport._core import VERSION as __version__
+from modelexport import _core
 from modelexport.exceptions import (
     AuxiliaryOperationError,
     CaptureError,
@@ -37,6 +37,8 @@ __all__ = [
     "__version__",
     "export",
 ]
+
+__version__ = _core.VERSION
 
 
 def export(

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch._dynamo.exc import UserError, UserErrorType
 from torch.export import ExportedProgram
+from torch.fx.experimental import _config as fx_config
 
 from modelexport.containers import register_containers
 from modelexport.dynamic import DynamicAxis, DynamicPlan, plan_dynamic
@@ -99,11 +100,30 @@ def _export(model: torch.nn.Module, given: CallInputs, plan: DynamicPlan) -> Exp
     hook = model.register_forward_hook(lambda _module, _inputs, outputs: register_containers(outputs))
     try:
         with _named_keywords(model, call):
-            return torch.export.export(model, call.args, call.kwargs, dynamic_shapes=plan.dynamic_shapes, strict=False)
+            return _torch_export(model, plan)
     except Exception as error:
         raise _explained(error, model, given, plan) from error
     finally:
         hook.remove()
+
+
+def _torch_export(model: torch.nn.Module, plan: DynamicPlan) -> ExportedProgram:
+    """The capture, with dynamic axes in torch's size-oblivious mode where that works.
+
+    That mode makes no use of an axis being larger than 1 in the example, so that the program holds for 1 as well.
+    """
+
+    def export() -> ExportedProgram:
+        args, kwargs = plan.call.args, plan.call.kwargs
+        return torch.export.export(model, args, kwargs, dynamic_shapes=plan.dynamic_shapes, strict=False)
+
+    if plan.dynamic_shapes is not None:
+        try:
+            with fx_config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
+                return export()
+        except Exception as error:
+            logger.debug("capturing anew without torch's size-oblivious mode: %s", _first_line(error))
+    return export()
 
 
 @contextlib.contextmanager
