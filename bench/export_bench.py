@@ -80,7 +80,7 @@ def measure(name: str, repeat: int, folder: Path) -> dict[str, float]:
 
     for _ in range(repeat + 1):
         time_it("capture", capture)
-        time_it("ours", lambda: modelexport.export(model, args or kwargs, str(ours), capture="export"))
+        time_it("ours", lambda: modelexport.export(model, args or kwargs, str(ours)))
         time_it("ours_from_program", lambda: modelexport.export(program, None, str(ours)))
         size = ours.stat().st_size
         rewrite(ours, copy)

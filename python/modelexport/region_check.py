@@ -71,8 +71,25 @@ def _export_branches() -> Iterator[None]:
             setattr(torch.compiler, name, value)
 
 
-def record_calls(model: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[Call, _Seen]:
-    """Runs ``model`` once and returns the tensors that went into and came out of every module call."""
+def _spoiled(output: Any, index: int) -> Any:
+    """``output`` with other numbers in its tensor number ``index``."""
+    leaves, spec = pytree.tree_flatten(output)
+    places = [place for place, leaf in enumerate(leaves) if isinstance(leaf, torch.Tensor)]
+    tensor = leaves[places[index]]
+    leaves[places[index]] = torch.full_like(tensor, torch.nan if tensor.dtype.is_floating_point else 0)
+    return pytree.tree_unflatten(leaves, spec)
+
+
+def record_calls(
+    model: torch.nn.Module,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    spoil: tuple[Call, int] | None = None,
+) -> dict[Call, _Seen]:
+    """Runs ``model`` once and returns the tensors that went into and came out of every module call.
+
+    ``spoil`` names an output, by call and number, that is replaced by other numbers on its way to the caller.
+    """
     seen: dict[Call, _Seen] = {}
     counts: dict[str, int] = defaultdict(int)
     running: list[Call] = []
@@ -91,8 +108,10 @@ def record_calls(model: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[
         seen[call] = _Seen(running[-1] if running else None, _tensors((args, kwargs)))
         running.append(call)
 
-    def after(module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-        seen[running.pop()].outputs = _tensors(output)
+    def after(module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
+        call = running.pop()
+        seen[call].outputs = _tensors(output)
+        return _spoiled(output, spoil[1]) if spoil is not None and spoil[0] == call else None
 
     for module in model.modules():
         handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
@@ -267,7 +286,10 @@ def check_regions(
             continue
         report.checked += 1
         made = [name for node in nodes for name in node.output if name]
-        problem = _missing_output(seen[call], made, values, initializers, graph_model, close)
+        missing = _missing_outputs(seen[call], made, values, initializers, graph_model, close)
+        # What nobody reads is not in the graph.
+        wrong = [index for index in missing if _is_used(model, args, kwargs, call, index, seen)]
+        problem = f"no node of the region makes output {wrong[0]}: {_form(seen[call], wrong[0])}" if wrong else None
         inside = set(made)
         outside = {name for node in nodes for name in _reads(node)} - inside
         for name in sorted(outside):
@@ -278,18 +300,45 @@ def check_regions(
     return report
 
 
-def _missing_output(
+def _form(seen: _Seen, index: int) -> str:
+    output = seen.outputs[index]
+    return f"shape {tuple(output.shape)}, {output.dtype}"
+
+
+def _is_used(
+    model: torch.nn.Module,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    call: Call,
+    index: int,
+    seen: Mapping[Call, _Seen],
+) -> bool:
+    """Whether the model's results depend on an output: they change, or the run fails, when it is spoiled."""
+    root = ("", 0)
+    if call == root:
+        return True
+    try:
+        results = record_calls(model, args, kwargs, (call, index))[root].outputs
+    except Exception:
+        return True
+    return not all(
+        a.shape == b.shape and torch.equal(torch.nan_to_num(a), torch.nan_to_num(b))
+        for a, b in zip(results, seen[root].outputs, strict=True)
+    )
+
+
+def _missing_outputs(
     seen: _Seen, made: Iterable[str], values: Mapping[str, torch.Tensor], initializers: set[str], model: Any, close: Any
-) -> str | None:
+) -> list[int]:
+    """Numbers of the outputs that no node makes; what is passed through, or was constant, has no node."""
     candidates = [values[name] for name in made if name in values]
-    for index, output in enumerate(seen.outputs):
-        if any(close(value, output) for value in candidates):
-            continue
-        # What a module passes through, or what was constant, has no node.
-        if any(close(given, output) for given in seen.inputs) or _is_constant(output, initializers, model, close):
-            continue
-        return f"no node of the region makes output {index} (shape {tuple(output.shape)}, {output.dtype})"
-    return None
+    return [
+        index
+        for index, output in enumerate(seen.outputs)
+        if not any(close(value, output) for value in candidates)
+        and not any(close(given, output) for given in seen.inputs)
+        and not _is_constant(output, initializers, model, close)
+    ]
 
 
 def _is_constant(output: torch.Tensor, initializers: set[str], model: Any, close: Any) -> bool:
