@@ -28,14 +28,16 @@ test: build  ## all tests that fit a coffee break
 	ctest --test-dir build --output-on-failure -j $(JOBS) --timeout 120
 	OMP_NUM_THREADS=1 $(VENV)/python -m pytest -n $(JOBS) -m "not zoo" tests
 
-zoo: build  ## the long tests: many architectures at full size
-	$(VENV)/python -m pytest -m zoo tests
+zoo: build  ## every transformers architecture: export, parity, tags
+	$(VENV)/python -m tests.zoo.run --jobs $(JOBS)
 
 lint: build  ## formatting, static analysis and the include rules
 	scripts/lint.sh
 
 bench: build  ## times and memory against torch.onnx.export
 	$(VENV)/python bench/export_bench.py
+	$(VENV)/python bench/core_bench.py
+	$(VENV)/python bench/memory_bench.py
 
 fuzz: setup  ## run each fuzz target for SECONDS_EACH seconds
 	cmake -S . -B build-fuzz -G Ninja -DMODELEXPORT_PYTHON=OFF -DMODELEXPORT_FUZZ=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo \
