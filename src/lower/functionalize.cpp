@@ -29,6 +29,13 @@ namespace {
 
 using TensorId = AliasTracker::TensorId;
 
+// As seen during capture: equal sizes may be written as different expressions.
+bool has_other_sizes(const Value& a, const Value& b) {
+  return !std::ranges::equal(a.sizes, b.sizes, [](const program::Dim& x, const program::Dim& y) {
+    return x == y || (!(x.is_static() && y.is_static()) && x.value == y.value);
+  });
+}
+
 bool mutates(const Node& node) { return node.schema != nullptr && node.schema->mutates(); }
 
 class Functionalizer {
@@ -144,8 +151,8 @@ class Functionalizer {
       fail(ErrorKind::UnsupportedOperator,
            "writes to a tensor in which more than one element refers to a single place; clone() it before writing");
     }
-    const bool resized = graph_.values[before].sizes != graph_.values[after].sizes;
-    if (resized && (!tensors_.is_base(tensor) || tensors_.has_views(tensor))) {
+    if (has_other_sizes(graph_.values[before], graph_.values[after]) &&
+        (!tensors_.is_base(tensor) || tensors_.has_views(tensor))) {
       fail(ErrorKind::UnsupportedOperator, "resizes a tensor that shares its memory with another");
     }
   }
@@ -185,7 +192,7 @@ void report_written_inputs(Program& program, Functionalizer& done, const Functio
   for (const Input* input : done.written_inputs()) {
     check_storage_is_its_own(graph, *input);
     const std::string& name = input->target.empty() ? graph.values[input->value].name : input->target;
-    report.mutated.push_back(name);
+    if (std::ranges::find(report.mutated, name) == report.mutated.end()) report.mutated.push_back(name);
     if (!options.buffer_outputs || input->kind != InputKind::Buffer) continue;
     const auto is_output = [&](const program::Output& output) {
       return output.kind == OutputKind::BufferMutation && output.target == name;
@@ -193,6 +200,18 @@ void report_written_inputs(Program& program, Functionalizer& done, const Functio
     if (std::ranges::any_of(graph.outputs, is_output)) continue;
     graph.outputs.push_back({OutputKind::BufferMutation, ref(done.final_value(*input)), name});
   }
+}
+
+// What a program that is functional already says of its writes: the outputs that hold them.
+void keep_asked_mutations(Graph& graph, const FunctionalizeOptions& options, FunctionalizeReport& report) {
+  std::erase_if(graph.outputs, [&](const program::Output& output) {
+    const bool is_mutation = output.kind == OutputKind::BufferMutation ||
+                             output.kind == OutputKind::ParameterMutation ||
+                             output.kind == OutputKind::UserInputMutation;
+    if (!is_mutation) return false;
+    report.mutated.push_back(output.target);
+    return output.kind != OutputKind::BufferMutation || !options.buffer_outputs;
+  });
 }
 
 // The graphs that run: bodies of inlined wrappers are left behind unused.
@@ -217,6 +236,7 @@ std::vector<uint32_t> used_graphs(const Program& program) {
 
 FunctionalizeReport functionalize(Program& program, const FunctionalizeOptions& options) {
   FunctionalizeReport report;
+  keep_asked_mutations(program.main(), options, report);
   for (uint32_t index : used_graphs(program)) {
     if (!std::ranges::any_of(program.graphs[index]->nodes, mutates)) continue;
     Functionalizer functionalizer(program, index);

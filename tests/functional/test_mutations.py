@@ -12,6 +12,7 @@ from torch import Tensor
 
 import modelexport
 from tests.functional.comparison import Function, assert_same_as_eager
+from tests.models.parity import session
 
 CASES: dict[str, Callable[..., Any]] = {}
 
@@ -404,6 +405,29 @@ class Counter(torch.nn.Module):
 def test_written_buffers(tmp_path: Path) -> None:
     proto = assert_same_as_eager(Counter(), (torch.randn(3, 4),), tmp_path / "model.onnx")
     assert len(proto.graph.output) == 1
+
+
+@pytest.mark.parametrize("decomposed", [False, True])
+def test_new_values_of_buffers_are_outputs_when_asked(decomposed: bool, tmp_path: Path) -> None:
+    x = torch.randn(3, 4)
+    program = torch.export.export(Counter(), (x,))
+    if decomposed:
+        program = program.run_decompositions({})
+    path = tmp_path / "model.onnx"
+    modelexport.export(program, None, str(path), buffer_outputs=False)
+    assert len(session(path).get_outputs()) == 1
+    modelexport.export(program, None, str(path), buffer_outputs=True)
+    runner = session(path)
+    eager = Counter()
+    expected = eager(x)
+    results = dict(
+        zip([output.name for output in runner.get_outputs()], runner.run(None, {"x": x.numpy()}), strict=True)
+    )
+    assert set(results) >= {"count", "total"}
+    torch.testing.assert_close(torch.from_numpy(results.pop("count")), eager.count)
+    torch.testing.assert_close(torch.from_numpy(results.pop("total")), eager.total)
+    (output,) = results.values()
+    torch.testing.assert_close(torch.from_numpy(output), expected)
 
 
 def test_a_write_to_expanded_memory_is_refused(tmp_path: Path) -> None:

@@ -160,8 +160,9 @@ class Program(torch.nn.Module):
 
 def apply(choice: Choice, tensors: list[Tensor]) -> None:
     step = STEPS[choice.step]
-    # The two inputs come first.
-    usable = tensors[2:] if step in RESHAPING_WRITES else tensors
+    # The two inputs come first; contiguous() and to() may have given them again.
+    own = [tensor for tensor in tensors if tensor is not tensors[0] and tensor is not tensors[1]]
+    usable = own if step in RESHAPING_WRITES else tensors
     target = usable[pick(len(usable), choice.target)]
     result = step(target, tensors[pick(len(tensors), choice.source)], choice.integers)
     tensors.extend(result if isinstance(result, (list, tuple)) else [result])
