@@ -10,6 +10,8 @@
 
 #include "support/crc32.h"
 #include "support/error.h"
+#include "support/json.h"
+#include "support/utf8.h"
 
 namespace modelexport::program {
 
@@ -128,6 +130,9 @@ void read_zip64(const Fields& extra, CentralEntry& central, uint64_t stored) {
 CentralEntry read_central(const Fields& record, const Fields& variable, uint16_t name_size, uint16_t extra_size) {
   CentralEntry central;
   central.name = variable.part(0, name_size, "a name").text();
+  if (find_invalid_utf8(central.name) != std::string::npos) {
+    fail(fmt::format("entry {}: its name is no UTF-8", json::quote(central.name)));
+  }
   with_context("entry " + central.name, [&] {
     check_name(central.name);
     if ((record.get<uint16_t>(8) & kEncrypted) != 0) fail("it is encrypted");

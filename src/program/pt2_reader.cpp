@@ -15,6 +15,7 @@
 #include "program/pt2_weights.h"
 #include "program/treespec.h"
 #include "support/error.h"
+#include "support/json.h"
 #include "support/json_reader.h"
 #include "support/utf8.h"
 
@@ -35,7 +36,7 @@ void check_kind(const Pt2Archive& archive) {
     return first != archive.entries().end() && first->first.starts_with(prefix);
   };
   if (archive.contains("serialized_exported_program.json")) {
-    const std::string version = archive.contains("version") ? std::string(archive.text("version")) : "unknown";
+    const std::string version = archive.contains("version") ? json::quote(archive.text("version")) : "unknown";
     fail(fmt::format("it has the format of torch 2.7 and earlier (schema version {}), whose weights are pickled; {}",
                      version, kWayOut));
   }
@@ -49,7 +50,8 @@ void check_kind(const Pt2Archive& archive) {
 void check_byte_order(const Pt2Archive& archive) {
   if (!archive.contains("byteorder")) return;
   const std::string_view order = archive.text("byteorder");
-  if (order != "little") fail(fmt::format("its weights are {}-endian; only little-endian files can be read", order));
+  if (order != "little")
+    fail(fmt::format("the byte order of its weights is {}; only \"little\" can be read", json::quote(order)));
 }
 
 // torch.export.save names its program "model"; packages may have others.

@@ -20,6 +20,14 @@ std::vector<int64_t> numbers(const std::vector<Dim>& dims) {
   return result;
 }
 
+// Strides of 0 let a few bytes stand for any number of elements, all of which would be written.
+void check_repetition(const TensorView& view) {
+  constexpr uint64_t kMaxBytes = uint64_t{256} << 20U;
+  if (view.nbytes() > std::max(kMaxBytes, view.storage->size)) {
+    fail(fmt::format("it repeats {} bytes of the file until they are {}", view.storage->size, view.nbytes()));
+  }
+}
+
 }  // namespace
 
 Pt2Weights::Pt2Weights(const Pt2Archive& archive, std::string folder, const std::string& config)
@@ -82,6 +90,7 @@ TensorView Pt2Weights::at(std::string_view name) {
     const bool is_empty = std::ranges::find(view.sizes, 0) != view.sizes.end();
     if (view.storage->size == 0 && !is_empty) fail("it has no data: it was saved from a fake tensor");
     view.check_bounds();
+    check_repetition(view);
     return view;
   });
 }

@@ -55,6 +55,10 @@ TEST_F(ArchiveTest, RefusesNamesThatLeaveIt) {
   }
 }
 
+TEST_F(ArchiveTest, RefusesNamesThatAreNoUtf8) {
+  EXPECT_THAT(message(ZipWriter().write({{"root/\xff", "x"}})), HasSubstr("no UTF-8"));
+}
+
 TEST_F(ArchiveTest, RefusesDuplicates) {
   EXPECT_THAT(message(ZipWriter().write({{"r/a", "1"}, {"r/a", "2"}})), HasSubstr("entry r/a: it is there twice"));
 }

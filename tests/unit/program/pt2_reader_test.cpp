@@ -125,7 +125,7 @@ TEST(Pt2Reader, RefusesWeightsThatAreNotThere) {
 
 TEST(Pt2Reader, RefusesOtherFilesWithTheWayOut) {
   EXPECT_THAT(message({{"version", "8.7"}, {"serialized_exported_program.json", "{}"}}),
-              HasSubstr("torch 2.7 and earlier (schema version 8.7)"));
+              HasSubstr("torch 2.7 and earlier (schema version \"8.7\")"));
   testing::Entries earlier = model_entries();
   earlier[1] = {"m/data/weights/model.pt", "pickle"};
   EXPECT_THAT(message(earlier), HasSubstr("torch 2.8"));
@@ -135,7 +135,7 @@ TEST(Pt2Reader, RefusesOtherFilesWithTheWayOut) {
   EXPECT_THAT(message({{"m/other", ""}}), HasSubstr("no program"));
   testing::Entries big = model_entries();
   big.back().second = "big";
-  EXPECT_THAT(message(big), HasSubstr("big-endian"));
+  EXPECT_THAT(message(big), HasSubstr("byte order"));
 }
 
 TEST(Pt2Reader, ReadsTheNamesOfEarlierConfigurations) {
