@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 import resource
@@ -19,6 +18,7 @@ import pytest
 from modelexport import _core
 from modelexport.exceptions import ModelExportError
 from tests.program import doors
+from tests.program.archives import MODEL, WEIGHTS, rewritten, with_json
 
 SECONDS = 1.0
 MEGABYTES = 200
@@ -88,31 +88,6 @@ def test_single_bit_flips(saved: Path, tmp_path: Path) -> None:
         export(broken, tmp_path / "out")  # a flip in padding or in a weight is no error
 
 
-def rewritten(saved: Path, path: Path, edit: Callable[[str, bytes], bytes | None]) -> Path:
-    """The archive with every entry as ``edit(name below the root, bytes)`` gives it; None leaves it out."""
-    with zipfile.ZipFile(saved) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as target:
-        for info in source.infolist():
-            content = edit(info.filename.split("/", 1)[1], source.read(info))
-            if content is not None:
-                target.writestr(info.filename, content)
-    return path
-
-
-def with_json(saved: Path, path: Path, entry: str, change: Callable[[Any], None]) -> Path:
-    """The archive with one JSON entry changed."""
-
-    def edit(name: str, content: bytes) -> bytes:
-        if name != entry:
-            return content
-        document = json.loads(content)
-        change(document)
-        return json.dumps(document).encode()
-
-    return rewritten(saved, path, edit)
-
-
-MODEL = "models/model.json"
-WEIGHTS = "data/weights/model_weights_config.json"
 HUGE = 2**40
 
 
