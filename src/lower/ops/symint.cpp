@@ -89,8 +89,9 @@ Values logical_not(Context& c) { return {c.b.op("Not", {one(c, "a", DType::Bool)
 // A real number as an integer.
 template <OpName Name>
 Values rounded(Context& c) {
-  if (kind_of(c, "x") != Kind::SymFloat) return {one(c, "x")};
-  return {c.b.cast(c.b.op(Name.text, {one(c, "x", DType::Float64)}), DType::Int64)};
+  const std::string& x = c.node.args.front().name;
+  if (kind_of(c, x) != Kind::SymFloat) return {one(c, x)};
+  return {c.b.cast(c.b.op(Name.text, {one(c, x, DType::Float64)}), DType::Int64)};
 }
 
 Values truncated(Context& c) {
@@ -155,7 +156,7 @@ const Row kRows[] = {
     {"math::floor(Scalar x) -> Scalar", rounded<"Floor">},
     {"math::ceil(Scalar x) -> Scalar", rounded<"Ceil">},
     {"math::trunc(Scalar x) -> Scalar", truncated},
-    {"builtins::round(Scalar x) -> Scalar", rounded<"Round">},
+    {"builtins::round(Scalar number) -> Scalar", rounded<"Round">},
     {"builtins::abs(Scalar x) -> Scalar", absolute},
     {"torch::sym_max(Scalar a, Scalar b) -> Scalar", arithmetic<&Builder::size_max, "Max">},
     {"torch::sym_min(Scalar a, Scalar b) -> Scalar", arithmetic<&Builder::size_min, "Min">},
