@@ -10,4 +10,6 @@ NB_MODULE(_core, module) {
   bind_errors(module);
   bind_export(module);
   bind_ops(module);
+  bind_tags(module);
+  bind_cli(module);
 }

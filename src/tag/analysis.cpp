@@ -55,6 +55,10 @@ void write_field(std::ostream& out, std::string_view text) {
 
 }  // namespace
 
+bool has_tags(const std::vector<NodeRecord>& nodes) {
+  return std::any_of(nodes.begin(), nodes.end(), [](const NodeRecord& node) { return !node.tag.empty(); });
+}
+
 std::map<std::string, uint64_t> count_tags(const std::vector<NodeRecord>& nodes) {
   std::map<std::string, uint64_t> counts;
   for (const NodeRecord& node : nodes) {
@@ -89,8 +93,8 @@ std::string innermost_class(const std::string& tag) {
 
 Consistency compare_records(const std::vector<NodeRecord>& onnx, const std::vector<NodeRecord>& sidecar) {
   Consistency result;
-  result.onnx_has_tags =
-      std::any_of(onnx.begin(), onnx.end(), [](const NodeRecord& node) { return !node.tag.empty(); });
+  result.nodes = onnx.size();
+  result.onnx_has_tags = has_tags(onnx);
   std::unordered_map<std::string_view, const NodeRecord*> expected;
   for (const NodeRecord& node : sidecar) expected.emplace(node.name, &node);
   std::unordered_map<std::string_view, bool> seen;

@@ -11,6 +11,8 @@
 
 namespace modelexport::tag {
 
+[[nodiscard]] bool has_tags(const std::vector<NodeRecord>& nodes);  // at least one
+
 // Nodes of each tag; nodes without one are not counted.
 [[nodiscard]] std::map<std::string, uint64_t> count_tags(const std::vector<NodeRecord>& nodes);
 
@@ -29,6 +31,7 @@ struct Mismatch {
   std::string in_sidecar;
 };
 struct Consistency {
+  uint64_t nodes = 0;  // of the ONNX file
   std::vector<Mismatch> mismatches;
   std::vector<std::string> only_in_onnx;  // nodes, by name
   std::vector<std::string> only_in_sidecar;

@@ -101,7 +101,9 @@ class Carrier {
   bool by_tensor(onnx::Node& node) {
     const std::vector<uint32_t> region = region_of(node);
     if (region.empty()) return false;
-    if (region.size() == 1) {
+    // Its own last node by name and type: what comes before has lost its name, and is not part of it.
+    const onnx::Node& last = *before_flow_.nodes[region.front()];
+    if (region.size() == 1 || (last.name == node.name && last.op_type == node.op_type)) {
       copy(node, *before_flow_.nodes[region.front()]);
       ++counts_.by_tensor;
     } else {
@@ -194,7 +196,9 @@ class Carrier {
   void learn_outputs(const onnx::Node& node, uint32_t twin) {
     const std::vector<onnx::ValueId>& outputs = before_flow_.nodes[twin]->outputs;
     for (std::size_t i = 0; i < std::min(outputs.size(), node.outputs.size()); ++i) {
-      if (node.outputs[i] != onnx::kNoValue) same_value_[node.outputs[i]] = outputs[i];
+      if (node.outputs[i] == onnx::kNoValue || outputs[i] == onnx::kNoValue) continue;
+      same_value_[node.outputs[i]] = outputs[i];
+      is_kept_[outputs[i]] = true;
     }
   }
 

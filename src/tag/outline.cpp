@@ -41,6 +41,10 @@ std::string_view enclosing_path(std::string_view path) {
   return dot == std::string_view::npos ? std::string_view() : path.substr(0, dot);
 }
 
+std::size_t depth_of(std::string_view path) {
+  return path.empty() ? 0 : 1 + static_cast<std::size_t>(std::count(path.begin(), path.end(), '.'));
+}
+
 }  // namespace
 
 std::vector<OutlineEntry> outline(const onnx::Model& model, const std::vector<NodeRecord>& nodes) {
@@ -54,17 +58,24 @@ std::vector<OutlineEntry> outline(const onnx::Model& model, const std::vector<No
     ++own[node.module];
     calls[node.module] = std::max(calls[node.module], node.call + 1);
   }
-  // A path sorts after those around it, but "layer.10" before "layer.2": order by first appearance among siblings.
+  // Outer modules first; among siblings the one whose nodes come first.
+  std::unordered_map<std::string_view, std::size_t> first;
+  for (const std::string& path : paths) {
+    for (std::string_view around = path;; around = enclosing_path(around)) {
+      if (!first.emplace(around, first.size()).second || around.empty()) break;
+    }
+  }
+  std::vector<std::string_view> ordered(paths.begin(), paths.end());
+  std::sort(ordered.begin(), ordered.end(), [&](std::string_view a, std::string_view b) {
+    return std::pair(depth_of(a), first.at(a)) < std::pair(depth_of(b), first.at(b));
+  });
   std::vector<OutlineEntry> entries;
   std::unordered_map<std::string_view, std::size_t> index;
-  std::stable_sort(paths.begin(), paths.end(), [](const std::string& a, const std::string& b) {
-    return std::count(a.begin(), a.end(), '.') < std::count(b.begin(), b.end(), '.');
-  });
-  for (const std::string& path : paths) {
+  for (const std::string_view path : ordered) {
     if (!index.emplace(path, entries.size()).second) continue;
     OutlineEntry& entry = entries.emplace_back();
     entry.path = path;
-    entry.class_name = classes[path];
+    entry.class_name = classes[entry.path];
     entry.own_nodes = own[path];
     entry.calls = std::max(1U, calls[path]);
     if (path.empty()) continue;

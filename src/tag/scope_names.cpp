@@ -32,8 +32,13 @@ std::string_view scope_directory(std::string_view node_name) {
 }
 
 ScopeNames::ScopeNames(const std::vector<std::string>& paths, bool is_complete) : is_complete_(is_complete) {
+  std::unordered_set<std::string> placed;
   for (const std::string& path : paths) {
-    if (!path.empty() && known_.insert(path).second) children_[std::string(enclosing(path))].push_back(path);
+    if (!path.empty()) known_.insert(path);
+    // Containers that nobody listed are there all the same.
+    for (std::string_view part = path; !part.empty() && placed.emplace(part).second; part = enclosing(part)) {
+      children_[std::string(enclosing(part))].emplace_back(part);
+    }
   }
 }
 

@@ -86,8 +86,11 @@ std::string name_prefix(std::string_view path) {
 }
 
 std::string tag_component(std::string_view path, std::string_view parent_path, std::string_view qualified_class) {
-  const std::string_view name = class_name(qualified_class);
-  const std::string_view numbers = trailing_numbers(below(path, parent_path));
+  const std::string_view relative = below(path, parent_path);
+  const std::string_view numbers = trailing_numbers(relative);
+  std::string_view name = class_name(qualified_class);
+  if (name.empty()) name = relative.substr(0, relative.size() - numbers.size());
+  name.remove_prefix(name.rfind('.') + 1);
   const bool needs_dot = !numbers.empty() && numbers.front() != '.';
   return fmt::format("{}{}{}", name.empty() ? "Module" : name, needs_dot ? "." : "", numbers);
 }

@@ -25,7 +25,8 @@ struct ScopeText {
 
 // "/encoder/layer.0/" of "encoder.layer.0": a number is joined to the attribute before it. "/" for the root.
 [[nodiscard]] std::string name_prefix(std::string_view path);
-// "BertLayer.0": the class, and the numbers by which lists that are never called lead from `parent_path` to `path`.
+// "BertLayer.0": the class (the attribute's name where nobody knows it, "Module" for the root), and the numbers by
+// which lists that are never called lead from `parent_path` to `path`.
 [[nodiscard]] std::string tag_component(std::string_view path, std::string_view parent_path,
                                         std::string_view qualified_class);
 [[nodiscard]] bool is_torch_nn(std::string_view qualified_class);

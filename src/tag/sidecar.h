@@ -57,6 +57,7 @@ void write_sidecar(std::ostream& out, const onnx::Model& model, const ModuleTree
 // Throws Error saying what is missing or wrong and at which key.
 [[nodiscard]] Sidecar parse_sidecar(std::string_view text);
 [[nodiscard]] Sidecar read_sidecar(const std::string& path);
+[[nodiscard]] std::string read_sidecar_text(const std::string& path);
 // Throws Error when `sidecar` was written for another model than the one with `identity`.
 void check_belongs(const Sidecar& sidecar, const ModelIdentity& identity);
 

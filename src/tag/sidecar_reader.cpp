@@ -126,12 +126,14 @@ Sidecar parse_sidecar(std::string_view content) {
 }
 
 Sidecar read_sidecar(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    fail(ErrorKind::Io, fmt::format("{}: the sidecar cannot be read: {}", path, std::strerror(errno)));
-  }
-  const std::string content{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const std::string content = read_sidecar_text(path);
   return with_context(path, [&] { return parse_sidecar(content); });
+}
+
+std::string read_sidecar_text(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) fail(ErrorKind::Io, fmt::format("{}: the sidecar cannot be read: {}", path, std::strerror(errno)));
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
 void check_belongs(const Sidecar& sidecar, const ModelIdentity& identity) {

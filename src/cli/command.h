@@ -1,0 +1,67 @@
+// What the files of the commands share: how a command joins the table, and where it prints.
+#pragma once
+
+#include <functional>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tag/load.h"
+#include "tag/tag.h"
+
+namespace CLI {
+class App;
+}
+
+namespace modelexport::cli {
+
+// Exit codes; docs/cli.md. Errors have those of exit_code(ErrorKind).
+inline constexpr int kOk = 0;
+inline constexpr int kFindings = 1;
+inline constexpr int kUsage = 2;
+
+struct Console {
+  std::ostream& out;
+  std::ostream& err;
+};
+
+// What a parsed command line asks for.
+using Action = std::function<int(Console&)>;
+
+// Each adds one command to `app`; parsing it sets `action`.
+void add_export(CLI::App& app, Action& action);
+void add_inspect(CLI::App& app, Action& action);
+void add_query(CLI::App& app, Action& action);
+void add_stats(CLI::App& app, Action& action);
+void add_validate(CLI::App& app, Action& action);
+void add_diff(CLI::App& app, Action& action);
+void add_tag(CLI::App& app, Action& action);
+void add_carry(CLI::App& app, Action& action);
+void add_version(CLI::App& app, Action& action);
+
+// ---- shared options ----------------------------------------------------------------------------------------------
+template <typename T>
+using Choices = std::vector<std::pair<std::string, T>>;
+// An option whose value is one of these names.
+void add_choice(CLI::App& command, const std::string& option, const std::string& description,
+                const std::vector<std::string>& names, std::function<void(std::size_t)> choose);
+template <typename T>
+void add_choice(CLI::App& command, const std::string& option, const std::string& description, const Choices<T>& choices,
+                T& value) {
+  std::vector<std::string> names;
+  for (const auto& [name, choice] : choices) names.push_back(name);
+  add_choice(command, option, description, names, [choices, &value](std::size_t i) { value = choices[i].second; });
+}
+void add_source_option(CLI::App& command, tag::TagSource& source);
+void add_metadata_option(CLI::App& command, MetadataLevel& level);
+void add_output_option(CLI::App& command, std::string& path);
+
+// Calls `write` with the file at `path`, or with the console for "-". The file appears whole or not at all.
+void write_output(Console& console, const std::string& path, const std::function<void(std::ostream&)>& write);
+
+// Columns of text: numbers to the right, everything else to the left.
+void print_table(std::ostream& out, const std::vector<std::vector<std::string>>& rows,
+                 const std::vector<bool>& is_number);
+
+}  // namespace modelexport::cli

@@ -1,0 +1,62 @@
+#include "tag/load.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "onnx/reader.h"
+#include "support/error.h"
+#include "tag/onnx_tags.h"
+
+namespace modelexport::tag {
+namespace {
+
+bool is_sidecar(const std::string& path) { return path.ends_with(".json"); }
+
+std::string sidecar_of(const std::string& path) { return is_sidecar(path) ? path : sidecar_path(path); }
+
+}  // namespace
+
+onnx::Model load_onnx(const std::string& path) { return onnx::read_model(path); }
+
+Sidecar load_sidecar(const std::string& path) { return read_sidecar(sidecar_of(path)); }
+
+json::Value read_sidecar_json(const std::string& path) {
+  const std::string text = read_sidecar_text(sidecar_of(path));
+  return with_context(sidecar_of(path), [&] {
+    static_cast<void>(parse_sidecar(text));
+    return json::parse(text);
+  });
+}
+
+Consistency validate_file(const std::string& path, const std::string& sidecar) {
+  const onnx::Model model = load_onnx(path);
+  const std::vector<NodeRecord> nodes = with_context(path, [&] { return records_of(model); });
+  return compare_records(nodes, load_sidecar(sidecar.empty() ? path : sidecar).nodes);
+}
+
+std::vector<NodeRecord> load_tags(const std::string& path, TagSource source) {
+  if (is_sidecar(path)) {
+    if (source == TagSource::Onnx) fail(fmt::format("{}: a sidecar was given where an ONNX file is expected", path));
+    return load_sidecar(path).nodes;
+  }
+  return load_tags(path, load_onnx(path), source);
+}
+
+std::vector<NodeRecord> load_tags(const std::string& path, const onnx::Model& model, TagSource source) {
+  if (source != TagSource::Sidecar) {
+    std::vector<NodeRecord> nodes = with_context(path, [&] { return records_of(model); });
+    if (nodes.empty() || has_tags(nodes)) return nodes;
+    if (source == TagSource::Onnx) fail(fmt::format("{}: no node has a tag", path));
+    if (!std::filesystem::exists(sidecar_path(path))) {
+      fail(fmt::format("{}: no node has a tag, and there is no {} beside it", path,
+                       std::filesystem::path(sidecar_path(path)).filename().string()));
+    }
+  }
+  Sidecar sidecar = load_sidecar(path);
+  with_context(sidecar_path(path), [&] { check_belongs(sidecar, identify(model)); });
+  return std::move(sidecar.nodes);
+}
+
+}  // namespace modelexport::tag

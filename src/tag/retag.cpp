@@ -1,0 +1,107 @@
+#include "tag/retag.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "support/atomic_file.h"
+#include "support/error.h"
+#include "support/json.h"
+#include "support/mapped_file.h"
+#include "tag/coverage.h"
+#include "tag/load.h"
+#include "tag/restore.h"
+#include "tag/stamp.h"
+
+namespace modelexport::tag {
+namespace {
+
+std::filesystem::path folder_of(const std::string& path) {
+  return std::filesystem::weakly_canonical(std::filesystem::absolute(path)).parent_path();
+}
+
+// Weights in files of their own are found relative to the model's folder.
+void check_external_data(const onnx::Model& model, const std::string& input, const std::string& output) {
+  const auto external = std::find_if(model.initializers.begin(), model.initializers.end(),
+                                     [](const auto& initializer) { return !initializer.external_location.empty(); });
+  if (external == model.initializers.end() || folder_of(input) == folder_of(output)) return;
+  fail(fmt::format("{}: the weights lie in {} beside {}; write the tagged file to the same folder", output,
+                   external->external_location, input));
+}
+
+// The tagged file and its sidecar. `file` is what `model` was read from.
+TagSummary write_tagged(const std::string& file, onnx::Model& model, const ModuleTree& modules,
+                        const RetagOptions& options) {
+  check_external_data(model, file, options.output);
+  TagSummary summary = tag_model(model, modules, {options.metadata, true, options.keep_names});
+  check_coverage(model, summary, options.metadata);
+  const std::shared_ptr<const MappedFile> content = MappedFile::open(file);
+  AtomicFiles files;
+  OutputFile& out = files.open(options.output);
+  with_context(file, [&] {
+    stamp_model({reinterpret_cast<const char*>(content->bytes().data()), content->bytes().size()}, model, out);
+  });
+  SidecarInfo info;
+  info.model_path = options.output;
+  info.strategy = options.strategy;
+  info.builtin_tracking_enabled = options.builtin_tracking;
+  write_sidecar(files.open(sidecar_path(options.output)), model, modules, summary, info);
+  files.commit();
+  return summary;
+}
+
+// The scopes of a tagged file, from its metadata or else from its sidecar.
+ModuleTree restore_file(const std::string& path, onnx::Model& model) {
+  const std::vector<NodeRecord> records = load_tags(path, model, TagSource::Auto);
+  std::vector<ModuleInfo> modules;
+  if (std::filesystem::exists(sidecar_path(path))) modules = module_list(load_sidecar(path).modules);
+  TreeBuilder tree(std::move(modules));
+  Flow flow(model);
+  std::vector<bool> known(flow.nodes.size());
+  restore_scopes(flow, records, tree, known);
+  inherit_scopes(flow, tree.tree(), known);
+  return tree.take();
+}
+
+ModuleInfo read_module(const std::string& path, const json::Value& entry) {
+  if (std::holds_alternative<std::string>(entry.data)) return {path, entry.string(), 0};
+  const json::Value* qualified = entry.find("qualified_class");
+  const json::Value* parameters = entry.find("parameters");
+  const int64_t count = parameters == nullptr ? 0 : parameters->integer();
+  return {path, (qualified == nullptr ? entry.at("class") : *qualified).string(),
+          static_cast<uint64_t>(std::max<int64_t>(count, 0))};
+}
+
+}  // namespace
+
+ProjectReport tag_file(const std::string& input, std::vector<ModuleInfo> modules, const RetagOptions& options) {
+  onnx::Model model = load_onnx(input);
+  Projection projection = with_context(input, [&] { return project_scopes(model, std::move(modules)); });
+  return {projection.counts, write_tagged(input, model, projection.modules, options)};
+}
+
+CarryReport carry_file(const std::string& tagged, const std::string& optimised, const RetagOptions& options) {
+  onnx::Model before = load_onnx(tagged);
+  onnx::Model after = load_onnx(optimised);
+  const ModuleTree modules = restore_file(tagged, before);
+  const Carried carried = carry_scopes(before, modules, after);
+  return {carried.counts, write_tagged(optimised, after, modules, options)};
+}
+
+std::vector<ModuleInfo> read_module_list(const std::string& path) {
+  const std::shared_ptr<const MappedFile> content = MappedFile::open(path);
+  return with_context(path, [&] {
+    const json::Value root =
+        json::parse({reinterpret_cast<const char*>(content->bytes().data()), content->bytes().size()});
+    const json::Value* nested = root.find("modules");
+    const bool is_sidecar = nested != nullptr && root.find("format") != nullptr;
+    std::vector<ModuleInfo> modules;
+    for (const auto& [module, entry] : (is_sidecar ? *nested : root).object()) {
+      modules.push_back(with_context(json::quote(module), [&] { return read_module(module, entry); }));
+    }
+    return modules;
+  });
+}
+
+}  // namespace modelexport::tag
