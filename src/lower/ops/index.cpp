@@ -113,7 +113,7 @@ V gather_elements(Context& c, V x, int64_t rank, V index, int64_t index_rank, in
 
 Values lower_gather(Context& c) {
   const Dims& index_sizes = c.info("index").sizes;
-  if (is_empty(index_sizes)) return {c.b.full(0, c.out_dtype(), *c.static_shape("index"))};
+  if (is_empty(index_sizes)) return {expand_dims(c, c.b.scalar_int(0, c.out_dtype()), {}, index_sizes)};
   const int64_t axis = c.rank("self") == 0 ? 0 : c.axis("dim", "self");
   return {gather_elements(c, c.tensor("self"), c.rank("self"), c.tensor("index"), c.rank("index"), axis)};
 }

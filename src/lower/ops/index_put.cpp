@@ -138,7 +138,8 @@ Values lower_masked_scatter(Context& c) {
 }
 
 Values lower_masked_select(Context& c) {
-  const Dims sizes = broadcast({c.info("self").sizes, c.info("mask").sizes});
+  Dims sizes = broadcast({c.info("self").sizes, c.info("mask").sizes});
+  if (sizes.empty()) sizes = {{.value = 1}};  // Compress wants an axis
   const V x = expand_dims(c, c.tensor("self"), c.info("self").sizes, sizes);
   const V mask = expand_dims(c, c.tensor("mask"), c.info("mask").sizes, sizes);
   return {c.b.op("Compress", {x, flatten(c.b, mask)})};

@@ -74,10 +74,44 @@ Values lower_median_dim(Context& c) {
   return {found.values, found.indices};
 }
 
+Size numel(Context& c) {
+  Size product = 1;
+  for (const Size& size : c.shape("self")) product = c.b.size_mul(product, size);
+  return product;
+}
+
 Values lower_median(Context& c) {
-  Size numel = 1;
-  for (const Size& size : c.shape("self")) numel = c.b.size_mul(numel, size);
-  return {order_statistic(c, flatten(c.b, c.tensor("self")), middle(c, numel), 0, false).values};
+  return {order_statistic(c, flatten(c.b, c.tensor("self")), middle(c, numel(c)), 0, false).values};
+}
+
+// aten::nanmedian: of the elements that are numbers; NaN where there is none.
+Sorted median_of_numbers(Context& c, V x, const Size& n, int64_t axis) {
+  const DType dtype = c.b.dtype(x);
+  const V is_nan = c.b.op("IsNaN", {x});
+  const V infinity = c.b.scalar(std::numeric_limits<double>::infinity(), dtype);
+  const Sorted sorted = top(c, c.b.where(is_nan, infinity, x), n, axis, false);
+  const V numbers = c.b.cast(c.b.op("Not", {is_nan}), DType::Int64);
+  const V count = c.b.reduce("ReduceSum", numbers, {axis}, true);
+  const V one = c.b.scalar_int(1);
+  const V before = c.b.div(c.b.sub(c.b.op("Max", {count, one}), one), c.b.scalar_int(2));
+  const V median = c.b.op("GatherElements", {sorted.values, before}, {{"axis", axis}});
+  const V none = c.b.op("Equal", {count, c.b.scalar_int(0)});
+  return {c.b.where(none, c.b.scalar(std::numeric_limits<double>::quiet_NaN(), dtype), median),
+          c.b.op("GatherElements", {sorted.indices, before}, {{"axis", axis}})};
+}
+
+Values lower_nanmedian_dim(Context& c) {
+  if (!is_floating(c.dtype("self")) || c.rank("self") == 0) return lower_median_dim(c);
+  const int64_t axis = c.axis("dim", "self");
+  const Sorted found = median_of_numbers(c, c.tensor("self"), c.size_of(c.info("self").sizes[axis]), axis);
+  if (c.flag("keepdim")) return {found.values, found.indices};
+  return {c.b.squeeze(found.values, {axis}), c.b.squeeze(found.indices, {axis})};
+}
+
+Values lower_nanmedian(Context& c) {
+  if (!is_floating(c.dtype("self"))) return lower_median(c);
+  const V flat = flatten(c.b, c.tensor("self"));
+  return {c.b.squeeze(median_of_numbers(c, flat, numel(c), 0).values, {0})};
 }
 
 // aten::mode: the most frequent element, the smallest of several; its last position.
@@ -194,6 +228,9 @@ const Row kRows[] = {
      lower_kthvalue},
     {"aten::median(Tensor self) -> Tensor", lower_median},
     {"aten::median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)", lower_median_dim},
+    {"aten::nanmedian(Tensor self) -> Tensor", lower_nanmedian},
+    {"aten::nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
+     lower_nanmedian_dim},
     {"aten::mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)", lower_mode},
 
     {"aten::_unique(Tensor self, bool sorted=True, bool return_inverse=False) -> (Tensor, Tensor)", lower_unique2},

@@ -143,6 +143,15 @@ Values lower_diag(Context& c) {
   return {c.b.gather(flatten(c.b, c.tensor("self")), c.b.add(steps, c.b.as_scalar(first)), 0)};
 }
 
+Values lower_diagflat(Context& c) {
+  program::Dim extent{.value = 1};
+  for (const program::Dim& size : c.info("self").sizes) {
+    if (!size.is_static()) c.unsupported("diagflat of a tensor with symbolic sizes");
+    extent.value *= size.value;
+  }
+  return {embed_diagonal(c, flatten(c.b, c.tensor("self")), 1, extent, c.integer("offset"))};
+}
+
 Values lower_diag_embed(Context& c) {
   const Dims& sizes = c.info("self").sizes;
   const int64_t rank = c.rank("self");

@@ -11,6 +11,7 @@ Values lower_diagonal(Context& c);
 Values lower_linalg_diagonal(Context& c);
 Values lower_diagonal_scatter(Context& c);
 Values lower_diag(Context& c);
+Values lower_diagflat(Context& c);
 Values lower_diag_embed(Context& c);
 Values lower_unfold(Context& c);
 
