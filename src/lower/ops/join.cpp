@@ -183,8 +183,6 @@ const Row kRows[] = {
      "Tensor",
      lower_repeat_interleave},
     {"aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor", lower_roll},
-    {"aten::fft_fftshift(Tensor self, int[1]? dim=None) -> Tensor", lower_fftshift},
-    {"aten::fft_ifftshift(Tensor self, int[1]? dim=None) -> Tensor", lower_ifftshift},
     {"aten::flip(Tensor self, int[] dims) -> Tensor", lower_flip},
     {"aten::fliplr(Tensor self) -> Tensor", lower_fliplr},
     {"aten::flipud(Tensor self) -> Tensor", lower_flipud},

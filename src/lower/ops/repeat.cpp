@@ -124,25 +124,6 @@ Values lower_roll(Context& c) {
   return {x};
 }
 
-namespace {
-
-// Rolls axes, all of them when none is given, by half their size, rounded up or down.
-Values roll_by_half(Context& c, int64_t rounding) {
-  const Dims& sizes = c.info("self").sizes;
-  V x = c.tensor("self");
-  if (is_empty(sizes)) return {x};
-  for (int64_t axis : c.has("dim") ? c.axes("dim", "self") : iota(c.rank("self"))) {
-    const Size half = c.b.size_floordiv(c.b.size_add(c.size_of(sizes[axis]), rounding), 2);
-    x = rotate(c, x, axis, sizes[axis], half);
-  }
-  return {x};
-}
-
-}  // namespace
-
-Values lower_fftshift(Context& c) { return roll_by_half(c, 0); }
-Values lower_ifftshift(Context& c) { return roll_by_half(c, 1); }
-
 Values lower_flip(Context& c) {
   if (c.rank("self") == 0) return {c.tensor("self")};
   return {flip(c.b, c.tensor("self"), c.axes("dims", "self"))};

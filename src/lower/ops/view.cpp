@@ -33,12 +33,6 @@ Values lower_view_dtype(Context& c) {
 
 Values lower_alias(Context& c) { return {c.tensor("self")}; }
 
-// aten::resolve_conj, resolve_neg: real tensors have no lazy conjugation.
-Values lower_resolve(Context& c) {
-  if (is_complex(c.dtype("self"))) c.unsupported("a lazily conjugated complex tensor");
-  return lower_alias(c);
-}
-
 Values swap_axes(Context& c, int64_t first, int64_t second) {
   std::vector<int64_t> permutation = iota(c.rank("self"));
   if (first != second) std::swap(permutation[first], permutation[second]);
@@ -179,8 +173,6 @@ const Row kRows[] = {
     {"aten::atleast_3d.Sequence(Tensor[] tensors) -> Tensor[]", lower_reshape_list},
     {"aten::alias(Tensor(a) self) -> Tensor(a)", lower_alias},
     {"aten::alias_copy(Tensor self) -> Tensor", lower_alias},
-    {"aten::resolve_conj(Tensor(a) self) -> Tensor(a)", lower_resolve},
-    {"aten::resolve_neg(Tensor(a) self) -> Tensor(a)", lower_resolve},
 
     {"aten::transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)", lower_transpose},
     {"aten::transpose_copy.int(Tensor self, int dim0, int dim1) -> Tensor", lower_transpose},
