@@ -29,10 +29,14 @@ logger = logging.getLogger("modelexport")
 
 @dataclasses.dataclass(frozen=True)
 class Captured:
-    """A program, the module tree it came from (empty when unknown), and the user's names of its symbols."""
+    """A program, the module tree it came from (empty when unknown), its inputs, and the user's names of its symbols.
+
+    ``output_axes`` are the names in ``dynamic_axes`` that no input has.
+    """
 
     program: ExportedProgram
     modules: list[tuple[str, str, int]]
+    input_names: list[str]
     symbol_names: Mapping[str, str]
     output_axes: tuple[str, ...] = ()
 
@@ -46,12 +50,13 @@ def capture(model: torch.nn.Module, inputs: Any, options: ExportOptions) -> Capt
     """
     model = _unwrapped(model)
     call = call_inputs(model, inputs, options.kwargs, options.input_names)
-    check_count("input_names", options.input_names, [leaf.name for leaf in call.leaves() if leaf.is_tensor])
+    names = [leaf.name for leaf in call.leaves() if leaf.is_tensor]
+    check_count("input_names", options.input_names, names)
     plan = plan_dynamic(call, options)
     with preserved(model, options.training):
         program = _export(model, call, plan)
         _check_dtypes(model, call)
-    return Captured(program, module_rows(model), _symbol_names(program, plan), tuple(plan.output_axes))
+    return Captured(program, module_rows(model), names, _symbol_names(program, plan), tuple(plan.output_axes))
 
 
 def from_program(program: ExportedProgram, inputs: Any, options: ExportOptions) -> Captured:
@@ -72,7 +77,7 @@ def from_program(program: ExportedProgram, inputs: Any, options: ExportOptions) 
             program._get_flat_args_with_check(args, kwargs)  # type: ignore[no-untyped-call]
         except Exception as error:
             raise InvalidInputError(f"the inputs do not fit the captured program: {_first_line(error)}") from None
-    return Captured(program, [], {})
+    return Captured(program, [], user_inputs, {})
 
 
 def check_count(keyword: str, names: Any, actual: list[str]) -> None:

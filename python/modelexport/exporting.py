@@ -72,12 +72,21 @@ def _lowered(captured: Captured, target: Path, options: ExportOptions) -> dict[s
     program = captured.program
     names = output_names(program.call_spec.out_spec)
     specs = [spec for spec in program.graph_signature.output_specs if spec.kind is OutputKind.USER_OUTPUT]
-    written = [name for name, spec in zip(names, specs, strict=True) if not isinstance(spec.arg, ConstantArgument)]
+    written = [name for name, spec in zip(names, specs, strict=True) if _is_written(spec.arg)]
+    if not written:
+        raise InvalidInputError("the model returns no tensor and no number, so there is nothing to export")
     check_count("output_names", options.output_names, written)
+    for name in set(options.output_names or ()) & set(options.input_names or captured.input_names):
+        raise InvalidInputError(f"output_names holds {name!r}, which is the name of an input")
     _check_output_axes(captured, options.output_names or written)
     return _core.export_exported_program(
         program, str(target), options.for_core(STRATEGY), captured.modules, names, dict(captured.symbol_names)
     )
+
+
+def _is_written(argument: Any) -> bool:
+    """Whether an output has a place in an ONNX model: tensors and numbers have, None and strings have not."""
+    return not isinstance(argument, ConstantArgument) or isinstance(argument.value, int | float)
 
 
 def _check_output_axes(captured: Captured, outputs: Any) -> None:

@@ -13,6 +13,7 @@
 
 #include "pipeline.h"
 #include "program/pt2_reader.h"
+#include "program/treespec.h"
 #include "python/bindings.h"
 #include "python/fx_reader.h"
 #include "support/error.h"
@@ -132,6 +133,9 @@ void bind_export(nb::module_& module) {
   module.def("export_exported_program", &export_exported_program, nb::arg("exported"), nb::arg("path"),
              nb::arg("options"), nb::arg("modules"), nb::arg("output_names"), nb::arg("symbol_names"),
              "Write a torch.export.ExportedProgram to `path` as ONNX and return counts and seconds.");
+  module.def(
+      "output_names", [](const std::string& structure) { return program::output_names(structure, {}); },
+      nb::arg("structure"), "Names of a model's outputs, from the structure that torch's pytree writes as JSON.");
   module.def("export_pt2", &export_pt2, nb::arg("source"), nb::arg("path"), nb::arg("options"),
              "Write the file `source` of torch.export.save to `path` as ONNX and return counts and seconds.");
 }

@@ -107,6 +107,7 @@ def test_opset_out_of_range(opset: int, path: Path) -> None:
         ({"input_names": "x"}, "input_names must be a list of strings"),
         ({"output_names": ["a", "a"]}, "'a' twice"),
         ({"output_names": ["a", ""]}, "'', which is no name"),
+        ({"output_names": ["x", "y"]}, "output_names holds 'x', which is the name of an input"),
         ({"training": True}, "must be a torch.onnx.TrainingMode"),
         ({"do_constant_folding": 1}, "must be True or False"),
         ({"metadata": "some"}, "must be one of full, minimal, none"),
@@ -180,6 +181,14 @@ def test_disk_full(external: bool, path: Path) -> None:
     with file_size_limit(200_000):
         assert_refused(modelexport.OutputError, "model.onnx", path, model, torch.randn(1, 512), external_data=external)
     assert path.read_bytes() == b"an earlier model"
+
+
+def test_nothing_to_return(path: Path) -> None:
+    class Silent(nn.Module):
+        def forward(self, x: torch.Tensor) -> None:
+            return None
+
+    assert_refused(modelexport.InvalidInputError, "returns no tensor", path, Silent())
 
 
 def test_a_failing_forward_is_not_hidden(path: Path) -> None:

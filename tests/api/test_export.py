@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
+from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import onnx
 import pytest
@@ -75,6 +79,46 @@ def test_names_nested_inputs_and_outputs_by_their_keys(path: Path) -> None:
     actual = run(path, {"x": x, "extra_scale": scale, "extra_terms_0": term})
     assert list(actual) == ["output_0", "output_1_pair_0", "output_1_pair_1"]
     assert_same(actual, Nested()(x, extra))
+
+
+class Pair(NamedTuple):
+    first: torch.Tensor
+    second: list[torch.Tensor]
+
+
+@dataclasses.dataclass
+class Result:
+    total: torch.Tensor
+    parts: dict[str, torch.Tensor]
+    nothing: None = None
+
+
+@pytest.mark.parametrize(
+    ("returned", "names"),
+    [
+        (lambda x: x + 1, ["output"]),
+        (lambda x: (x + 1,), ["output_0"]),
+        (lambda x: Pair(x + 1, [x * 2, x * 3]), ["first", "second_0", "second_1"]),
+        (lambda x: Result(x + 1, {"a": x * 2}), ["total", "parts_a"]),
+        (lambda x: {"a": {"b": x + 1}, "a_b": x * 2}, ["a_b", "a_b_1"]),
+        (lambda x: {"x": x * 2}, ["x_1"]),
+        (lambda x: {1: x * 2, "n": None}, ["output_1"]),
+        (lambda x: {"same": x, "again": x}, ["same", "again"]),
+        (lambda x: OrderedDict(b=x + 1, a=torch.ones(2)), ["b", "a"]),
+    ],
+    ids=["tensor", "tuple", "namedtuple", "dataclass", "collision", "input", "number", "twice", "ordered"],
+)
+def test_output_structures(returned: Callable[[torch.Tensor], object], names: list[str], path: Path) -> None:
+    class Returning(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> object:
+            return returned(x)
+
+    x = torch.randn(2)
+    modelexport.export(Returning(), x, path)
+    checked(path)
+    actual = run(path, {"x": x})
+    assert list(actual) == names
+    assert_same(actual, returned(x))
 
 
 def test_an_exported_program_needs_no_inputs(path: Path) -> None:
