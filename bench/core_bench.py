@@ -19,8 +19,8 @@ import torch
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
-import modelexport  # noqa: E402,F401
-from modelexport import _core  # noqa: E402
+import modelexport  # noqa: F401
+from modelexport import _core
 
 STAGES = ("read", "inheritance", "functionalize", "lower", "passes", "tag")
 

@@ -25,9 +25,9 @@ from typing import Any
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import modelexport  # noqa: E402
+from tests.models.zoo_models import REAL_MODELS
 
-from tests.models.zoo_models import REAL_MODELS  # noqa: E402
+import modelexport
 
 DEFAULT_MODELS = "bert-base,gpt2,vit-base,llama-16"
 

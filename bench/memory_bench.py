@@ -19,9 +19,9 @@ from pathlib import Path
 import torch
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / "python")]
-import modelexport  # noqa: E402
-
 from tests.models.zoo_models import REAL_MODELS  # noqa: E402
+
+import modelexport  # noqa: E402
 
 
 def status(key: str) -> float:

@@ -19,7 +19,7 @@ ALLOWED = {
     "tag": {"onnx"},
     "emit": {"onnx", "tag"},
     "cli": {"pipeline.h", "program", "onnx", "tag", "emit", "lower"},
-    "python": {"pipeline.h", "program", "onnx", "tag", "emit", "lower"},
+    "python": {"pipeline.h", "program", "onnx", "tag", "emit", "lower", "cli"},
     "pipeline": {"pipeline.h", "program", "onnx", "lower", "passes", "tag"},
 }
 INCLUDE = re.compile(r'^\s*#include\s+["<]([^">]+)[">]', re.MULTILINE)

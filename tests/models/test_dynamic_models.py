@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import modelexport
 import pytest
 import torch
 
+import modelexport
 from tests.models.parity import assert_parity, assert_valid
 from tests.models.zoo_models import REAL_MODELS, padded_mask, pixels, tokens
 

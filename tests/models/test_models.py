@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import modelexport
 import onnx
 import pytest
 import torch
-from modelexport.region_check import check_regions
 
+import modelexport
+from modelexport.region_check import check_regions
 from tests.models.handmade import HANDMADE
 from tests.models.parity import assert_parity, assert_valid, feeds, session
 from tests.models.zoo_models import REAL_MODELS, Case

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import modelexport
 import onnx
 import pytest
 import torch
-from modelexport.region_check import RegionReport, check_regions
 
+import modelexport
+from modelexport.region_check import RegionReport, check_regions
 from tests.models.parity import feeds, session
 
 

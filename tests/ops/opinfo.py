@@ -14,9 +14,10 @@ from functools import cache
 from typing import Any
 
 import torch
-from tests.ops.harness import OPSETS, check
 from torch.testing._internal.common_methods_invocations import op_db
 from torch.testing._internal.opinfo.core import OpInfo, SampleInput
+
+from tests.ops.harness import OPSETS, check
 
 DTYPES = {
     name: getattr(torch, name) for name in ("float32", "int64", "bool", "float64", "int32", "float16", "bfloat16")

@@ -27,10 +27,10 @@ SECONDS_EACH = 240
 
 def attempt(name: str, regions: bool) -> dict[str, Any]:
     """The furthest stage that ``name`` reached, and the error there."""
-    import modelexport
     import torch
-    from modelexport.region_check import check_regions
 
+    import modelexport
+    from modelexport.region_check import check_regions
     from tests.models.parity import assert_parity, assert_valid, feeds, session
     from tests.zoo.transformers_zoo import build, inputs
 
