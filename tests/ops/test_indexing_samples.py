@@ -19,7 +19,7 @@ SCATTERS = """as_strided_scatter diagonal_scatter index_add index_copy index_fil
 index_reduce.amin index_reduce.mean index_reduce.prod masked_fill masked_scatter masked_select put scatter scatter_add
 scatter_reduce.amax scatter_reduce.amin scatter_reduce.mean scatter_reduce.prod scatter_reduce.sum select_scatter
 slice_scatter where"""
-SORTS = """argsort argwhere bincount bucketize histc isin kthvalue median mode msort nanmedian nn.functional.one_hot
+SORTS = """argsort argwhere bincount bucketize histc isin kthvalue median mode msort nanmedian
 nonzero nonzero_static searchsorted sort topk unique unique_consecutive"""
 JOINS = """block_diag cartesian_prod cat column_stack combinations constant_pad_nd dstack
 flip fliplr flipud hstack kron meshgrid.list_of_tensors meshgrid.variadic_tensors nn.functional.pad.circular
