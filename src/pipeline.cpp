@@ -1,6 +1,5 @@
 #include "pipeline.h"
 
-#include <chrono>
 #include <ostream>
 
 #include "lower/functionalize.h"
@@ -14,22 +13,12 @@
 #include "program/inherit.h"
 #include "support/atomic_file.h"
 #include "tag/coverage.h"
+#include "tag/explain.h"
 #include "tag/sidecar.h"
 
 namespace modelexport {
 
 namespace {
-
-// Adds the seconds that `stage` takes to `total`.
-template <typename Stage>
-decltype(auto) timed(double& total, Stage&& stage) {
-  struct Clock {
-    double& total;
-    std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
-    ~Clock() { total += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); }
-  } clock{total};
-  return std::forward<Stage>(stage)();
-}
 
 lower::LowerOptions lower_options(const ExportOptions& options) {
   lower::LowerOptions result;
@@ -71,31 +60,35 @@ const program::Schema* find_schema(std::string_view target) {
 }
 
 onnx::Model lower_program(program::Program& program, const ExportOptions& options, ExportReport& report) {
+  report.stages.observer = options.on_stage;
   report.operation_trace_length = 0;
   for (const auto& graph : program.graphs) report.operation_trace_length += graph->nodes.size();
 
   // Regions under no_grad, autocast, ... become part of the graph around them.
-  timed(report.functionalize_seconds, [&] { lower::inline_wrappers(program); });
+  report.stages.run("functionalize", [&] { lower::inline_wrappers(program); });
 
   // torch.vmap becomes calls on whole batches.
-  timed(report.functionalize_seconds, [&] { lower::unbatch(program); });
+  report.stages.run("functionalize", [&] { lower::unbatch(program); });
 
   // Calls without a module record get the scope of their neighbours.
-  timed(report.inheritance_seconds, [&] { program::inherit_scopes(program); });
+  report.stages.run("inheritance", [&] { program::inherit_scopes(program); });
+
+  // What has none that could tell belongs to the root.
+  report.stages.run("fallback", [&] { program::fall_back(program, options.require_context); });
 
   // In-place operations and views become values.
-  report.mutated = timed(report.functionalize_seconds, [&] {
-                     return lower::functionalize(program, {options.buffer_outputs});
-                   }).mutated;
+  report.mutated =
+      report.stages.run("functionalize", [&] { return lower::functionalize(program, {options.buffer_outputs}); })
+          .mutated;
 
   // ATen calls become ONNX nodes, each with its scope.
   lower::LowerReport lowered;
   onnx::Model model =
-      timed(report.lower_seconds, [&] { return lower::lower(program, lower_options(options), lowered); });
+      report.stages.run("lower", [&] { return lower::lower(program, lower_options(options), lowered); });
   report.native_op_regions = lowered.regions;
 
   // What is left to tidy: dead nodes, chains, weights that are read transposed.
-  timed(report.passes_seconds, [&] { passes::run_passes(model, {program.modules, options.optimize}); });
+  report.stages.run("passes", [&] { passes::run_passes(model, {program.modules, options.optimize}); });
   return model;
 }
 
@@ -104,17 +97,18 @@ ExportReport export_program(program::Program& program, const std::string& path, 
   onnx::Model model = lower_program(program, options, report);
 
   // Names and metadata from scopes; no node may be without.
-  const tag::TagSummary summary = timed(report.tag_seconds, [&] {
+  const tag::TagSummary summary = report.stages.run("tag", [&] {
     tag::TagSummary tagged = tag::tag_model(model, program.modules, {options.metadata, true});
     passes::name_values(model);
     report.tagged_operations = tag::check_coverage(model, tagged, options.metadata);
     return tagged;
   });
   count(summary, report);
+  if (options.explain) report.decisions = tag::explain_auxiliary(model, program.modules);
   if (options.keep_initializers_as_inputs) list_parameters_as_inputs(model);
 
   // The model and its sidecar appear together, or not at all.
-  timed(report.write_seconds, [&] {
+  report.stages.run("write", [&] {
     AtomicFiles files(options.durable);
     report.file_bytes = onnx::write_model(model, path, {.external_data = options.external_data}, files).bytes;
     tag::SidecarInfo info;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -9,6 +10,7 @@
 
 #include "onnx/model.h"
 #include "program/program.h"
+#include "support/stages.h"
 #include "tag/tag.h"
 
 namespace modelexport {
@@ -18,18 +20,21 @@ struct ExportOptions {
   bool fold_constants = true;
   bool optimize = false;  // fold BatchNormalization into convolutions, fuse across modules (provenance merged)
   MetadataLevel metadata = MetadataLevel::Full;
-  bool external_data = false;                // forced; above 2 GB it is used anyway
-  bool export_params = true;                 // false: parameters become inputs of the model
-  bool keep_initializers_as_inputs = false;  // parameters are listed as inputs too, as their defaults
-  bool buffer_outputs = false;               // new values of mutated buffers as extra outputs
-  bool custom_ops_keep = false;              // unknown operators become nodes of their own domain
-  bool durable = false;                      // wait until the files are on the disk
-  std::vector<std::string> input_names;      // of user inputs; empty: as captured
-  std::vector<std::string> output_names;     // empty: the output structure's keys
-  std::string strategy = "htp_builtin";      // as the sidecar says
+  bool external_data = false;                          // forced; above 2 GB it is used anyway
+  bool export_params = true;                           // false: parameters become inputs of the model
+  bool keep_initializers_as_inputs = false;            // parameters are listed as inputs too, as their defaults
+  bool buffer_outputs = false;                         // new values of mutated buffers as extra outputs
+  bool custom_ops_keep = false;                        // unknown operators become nodes of their own domain
+  bool durable = false;                                // wait until the files are on the disk
+  std::vector<std::string> input_names;                // of user inputs; empty: as captured
+  std::vector<std::string> output_names;               // empty: the output structure's keys
+  std::string strategy = "htp_builtin";                // as the sidecar says
+  bool require_context = false;                        // a call that cannot inherit a scope is an error, not the root's
+  bool explain = false;                                // fill in ExportReport::decisions
+  std::function<void(const std::string&)> on_stage{};  // told the name of each stage as it begins
 };
 
-// What happened: counts (shared/tags.md of the design, docs/tags.md) and seconds.
+// What happened: counts (docs/tags.md) and times.
 struct ExportReport {
   uint64_t total_operations = 0;
   uint64_t tagged_operations = 0;
@@ -44,16 +49,11 @@ struct ExportReport {
   uint64_t inherited_auxiliary = 0;
   uint64_t fallback_auxiliary = 0;
   std::map<std::string, uint64_t> auxiliary_types;
-  std::vector<std::string> mutated;  // buffers and inputs that the model writes
-  uint64_t file_bytes = 0;           // of the model and its external data
-  double context_seconds = 0;        // building scopes
-  double inheritance_seconds = 0;
-  double fallback_seconds = 0;
-  double functionalize_seconds = 0;
-  double lower_seconds = 0;
-  double passes_seconds = 0;
-  double tag_seconds = 0;
-  double write_seconds = 0;
+  std::vector<std::string> mutated;    // buffers and inputs that the model writes
+  std::vector<std::string> decisions;  // one line for each auxiliary operation: its tag, and why
+  uint64_t file_bytes = 0;             // of the model and its external data
+  // "inheritance", "fallback", "functionalize", "lower", "passes", "tag", "write"
+  Stages stages;
 };
 
 // The op table's schema of an operator ("aten::add.Tensor"), for the readers; null when it has none.

@@ -74,6 +74,8 @@ def export(
         buffer_outputs (bool): new values of buffers that the model writes become outputs.
         custom_ops (str): "refuse" (default) or "keep" operators without an ONNX form as nodes of their own domain.
         kwargs (dict): keyword arguments of forward, beside ``inputs``.
+        require_context (bool): an operation whose module neither torch nor its neighbours tell is an error, rather
+            than the root's.
         verbose (bool): log the stages to the logger ``modelexport``.
 
     Returns:
@@ -84,6 +86,8 @@ def export(
         InvalidInputError: inputs or options that do not fit the model.
         CaptureError: ``torch.export`` cannot capture the model, or not with these dynamic axes.
         UnsupportedOperatorError: lists every operator that has no ONNX form.
+        AuxiliaryOperationError: a size that the model computes has no ONNX form.
+        ContextInheritanceError: with ``require_context``, names the operations.
         OutputError: the file cannot be written.
     """
     return run_export(model, inputs, path, kwargs)

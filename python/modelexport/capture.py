@@ -48,7 +48,7 @@ def capture(model: torch.nn.Module, inputs: Any, options: ExportOptions) -> Capt
         InvalidInputError: the inputs do not fit the model (its own forward refuses them).
         CaptureError: ``torch.export`` cannot capture the model, or an axis cannot be dynamic.
     """
-    model = _unwrapped(model)
+    model = unwrapped(model)
     call = call_inputs(model, inputs, options.kwargs, options.input_names)
     names = [leaf.name for leaf in call.leaves() if leaf.is_tensor]
     check_count("input_names", options.input_names, names)
@@ -88,7 +88,7 @@ def check_count(keyword: str, names: Any, actual: list[str]) -> None:
         )
 
 
-def _unwrapped(model: torch.nn.Module) -> torch.nn.Module:
+def unwrapped(model: torch.nn.Module) -> torch.nn.Module:
     """The module that torch.compile or a data-parallel wrapper holds."""
     while True:
         if isinstance(model, torch._dynamo.OptimizedModule):

@@ -1,12 +1,12 @@
-"""One export from call to result: options, capture, core, and the document's dictionary."""
+"""One export from call to result: options, a strategy that writes the file, and the document's dictionary."""
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,35 @@ from torch.export.graph_signature import ConstantArgument, OutputKind
 
 from modelexport import _core
 from modelexport.capture import Captured, capture, check_count, from_program
+from modelexport.environment import read_environment
 from modelexport.exceptions import InvalidInputError, OutputError
 from modelexport.monitor import MemoryPeak
 from modelexport.naming import output_names
 from modelexport.options import ExportOptions, parse_options
+from modelexport.progress import Stages
 
 logger = logging.getLogger("modelexport")
 
-STRATEGY = "htp_builtin"
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What a strategy is given: the model, where it goes, and what watches the work."""
+
+    model: torch.nn.Module | ExportedProgram
+    inputs: Any
+    target: Path
+    options: ExportOptions
+    stages: Stages
+    watching: Mapping[str, Any]  # the core's options explain and on_stage
+
+
+@dataclasses.dataclass(frozen=True)
+class Strategy:
+    """A way to export: ``write`` puts model and sidecar in place and returns the core's counts and times."""
+
+    name: str
+    builtin_tracking: bool
+    write: Callable[[Job], dict[str, Any]]
 
 
 def run_export(
@@ -33,43 +54,54 @@ def run_export(
     keywords: Mapping[str, Any],
     *,
     monitoring: bool = False,
+    strategy: Strategy | None = None,
 ) -> dict[str, Any]:
-    """Exports ``model`` to ``path`` and its tags to ``<stem>_hierarchy.json``; see :func:`modelexport.export`."""
+    """Exports ``model`` to ``path`` and its tags to ``<stem>_hierarchy.json``; see :func:`modelexport.export`.
+
+    ``strategy`` is the native one where none is given.
+    """
     start = time.perf_counter()
+    strategy = strategy or NATIVE
+    environment = read_environment()
+    monitoring = monitoring or environment.profiling
     memory = MemoryPeak() if monitoring else None
     options = parse_options(keywords)
+    _check_model(model)
     target = _checked_path(path)
-    with _logging(options.verbose):
-        captured = _captured(model, inputs, options)
-        capture_seconds = time.perf_counter() - start
-        logger.info("captured %s in %.2f s", type(model).__name__, capture_seconds)
-        report = _lowered(captured, target, options)
+    with Stages(options.verbose or environment.explain_auxiliary) as stages:
+        watching = {"explain": environment.explain_auxiliary, "on_stage": stages.begin}
+        report = strategy.write(Job(model, inputs, target, options, stages, watching))
         export_time = time.perf_counter() - start
+        for decision in report["decisions"]:
+            logger.info("auxiliary %s", decision)
+        size = report["file_bytes"] / 2**20
         logger.info(
-            "wrote %s: %d operations, %.1f MB, in %.2f s",
-            target,
-            report["total_operations"],
-            report["file_bytes"] / 2**20,
-            export_time,
+            "wrote %s: %d operations, %.1f MB, in %.2f s", target, report["total_operations"], size, export_time
         )
-    result = _core_fields(str(target), options, report)
+    result = _core_fields(str(target), options, strategy, report)
     if memory is not None:
-        result |= _enhanced_metrics(report, export_time, capture_seconds, memory.megabytes())
+        result |= _enhanced_metrics(report, export_time, stages, memory.megabytes())
     return result
+
+
+def write_native(job: Job) -> dict[str, Any]:
+    """torch.export's graph, lowered by the core."""
+    with job.stages.stage("capture"):
+        captured = _captured(job.model, job.inputs, job.options)
+    return _lowered(captured, job)
+
+
+NATIVE = Strategy("htp_builtin", True, write_native)
 
 
 def _captured(model: torch.nn.Module | ExportedProgram, inputs: Any, options: ExportOptions) -> Captured:
     if isinstance(model, ExportedProgram):
         return from_program(model, inputs, options)
-    if isinstance(model, torch.nn.Module):
-        return capture(model, inputs, options)
-    raise InvalidInputError(
-        f"the model must be a torch.nn.Module or a torch.export.ExportedProgram, not a {type(model).__name__}"
-    )
+    return capture(model, inputs, options)
 
 
-def _lowered(captured: Captured, target: Path, options: ExportOptions) -> dict[str, Any]:
-    program = captured.program
+def _lowered(captured: Captured, job: Job) -> dict[str, Any]:
+    program, options = captured.program, job.options
     names = output_names(program.call_spec.out_spec)
     specs = [spec for spec in program.graph_signature.output_specs if spec.kind is OutputKind.USER_OUTPUT]
     written = [name for name, spec in zip(names, specs, strict=True) if _is_written(spec.arg)]
@@ -80,7 +112,12 @@ def _lowered(captured: Captured, target: Path, options: ExportOptions) -> dict[s
         raise InvalidInputError(f"output_names holds {name!r}, which is the name of an input")
     _check_output_axes(captured, options.output_names or written)
     return _core.export_exported_program(
-        program, str(target), options.for_core(STRATEGY), captured.modules, names, dict(captured.symbol_names)
+        program,
+        str(job.target),
+        {**options.for_core(NATIVE.name), **job.watching},
+        captured.modules,
+        names,
+        dict(captured.symbol_names),
     )
 
 
@@ -99,6 +136,13 @@ def _check_output_axes(captured: Captured, outputs: Any) -> None:
             )
 
 
+def _check_model(model: object) -> None:
+    if not isinstance(model, ExportedProgram | torch.nn.Module):
+        raise InvalidInputError(
+            f"the model must be a torch.nn.Module or a torch.export.ExportedProgram, not a {type(model).__name__}"
+        )
+
+
 def _checked_path(path: str | os.PathLike[str]) -> Path:
     """``path``, refused before the capture where nothing could be written."""
     target = Path(os.fspath(path))
@@ -112,50 +156,32 @@ def _checked_path(path: str | os.PathLike[str]) -> Path:
     return target
 
 
-@contextlib.contextmanager
-def _logging(verbose: bool) -> Iterator[None]:
-    """With ``verbose``, the logger ``modelexport`` speaks from INFO up, on stderr where no handler is installed."""
-    if not verbose:
-        yield
-        return
-    level = logger.level
-    handler = None if logger.hasHandlers() else logging.StreamHandler()
-    if handler is not None:
-        handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
-        logger.addHandler(handler)
-    if not logger.isEnabledFor(logging.INFO):
-        logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        if handler is not None:
-            logger.removeHandler(handler)
-
-
-def _core_fields(path: str, options: ExportOptions, report: Mapping[str, Any]) -> dict[str, Any]:
+def _core_fields(path: str, options: ExportOptions, strategy: Strategy, report: Mapping[str, Any]) -> dict[str, Any]:
     target = Path(path)
     return {
         "output_path": path,
         "onnx_path": path,
         "hierarchy_path": str(target.with_name(f"{target.stem}_hierarchy.json")),
-        "strategy": STRATEGY,
+        "strategy": strategy.name,
         "total_operations": report["total_operations"],
         "tagged_operations": report["tagged_operations"],
         "operation_trace_length": report["operation_trace_length"],
         "native_op_regions": report["native_op_regions"],
-        "builtin_tracking_enabled": True,
+        "builtin_tracking_enabled": strategy.builtin_tracking,
         "opset_version": options.opset_version,
         "file_bytes": report["file_bytes"],
         "mutated": report["mutated"],
-    }
+    } | {key: report[key] for key in ("torch_exporter",) if key in report}
 
 
-def _enhanced_metrics(
-    report: Mapping[str, Any], export_time: float, capture_seconds: float, memory_mb: int
-) -> dict[str, Any]:
+def _enhanced_metrics(report: Mapping[str, Any], export_time: float, stages: Stages, memory_mb: int) -> dict[str, Any]:
     auxiliary = report["auxiliary_operations"]
-    unrecorded = report["unrecorded_operations"]
+    unrecorded = report["inherited_operations"] + report["fallback_operations"]
+
+    def seconds(*names: str) -> float:
+        times = [*stages.times, *report["stages"]]
+        return float(sum(duration for name, _, duration in times if name in names))
+
     return {
         "export_time": export_time,
         "auxiliary_operations_coverage": report["tagged_auxiliary"] / auxiliary if auxiliary else 1.0,
@@ -169,14 +195,14 @@ def _enhanced_metrics(
             "operation_types": report["auxiliary_types"],
         },
         "performance_profile": {
-            "graph_context_building_time": report["context_seconds"],
-            "context_inheritance_time": report["inheritance_seconds"],
-            "fallback_strategy_time": report["fallback_seconds"],
+            "graph_context_building_time": seconds("context"),
+            "context_inheritance_time": seconds("inheritance"),
+            "fallback_strategy_time": seconds("fallback"),
             "memory_peak_usage": memory_mb,
-            "capture_time": capture_seconds,
-            "read_time": report["read_seconds"],
-            "lowering_time": report["functionalize_seconds"] + report["lower_seconds"] + report["passes_seconds"],
-            "tagging_time": report["tag_seconds"],
-            "writing_time": report["write_seconds"],
+            "capture_time": seconds("capture"),
+            "read_time": seconds("read"),
+            "lowering_time": seconds("functionalize", "lower", "passes"),
+            "tagging_time": seconds("tag"),
+            "writing_time": seconds("write"),
         },
     }

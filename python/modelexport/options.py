@@ -37,6 +37,7 @@ class ExportOptions:
     buffer_outputs: bool = False
     custom_ops: Literal["refuse", "keep"] = "refuse"
     kwargs: Mapping[str, Any] | None = None
+    require_context: bool = False
     verbose: bool = False
 
     def for_core(self, strategy: str) -> dict[str, Any]:
@@ -51,6 +52,7 @@ class ExportOptions:
             "keep_initializers_as_inputs": self.keep_initializers_as_inputs,
             "buffer_outputs": self.buffer_outputs,
             "custom_ops_keep": self.custom_ops == "keep",
+            "require_context": self.require_context,
             "input_names": list(self.input_names or ()),
             "output_names": list(self.output_names or ()),
             "strategy": strategy,
@@ -64,6 +66,7 @@ _FLAGS = (
     "keep_initializers_as_inputs",
     "external_data",
     "buffer_outputs",
+    "require_context",
     "verbose",
 )
 _CHOICES = {"metadata": ("full", "minimal", "none"), "custom_ops": ("refuse", "keep")}

@@ -411,7 +411,7 @@ Size Lowerer::compute_size(program::ExprId expr) {
     for (int64_t i = 0; i < program_.symbols[e.args[1]].integer; ++i) result = builder_.size_mul(result, part(0));
     return result;
   }
-  fail(ErrorKind::UnsupportedOperator, "the size " + printed(expr) + " cannot be computed in ONNX");
+  fail(ErrorKind::AuxiliaryOperation, "the size " + printed(expr) + " cannot be computed in ONNX");
 }
 
 }  // namespace modelexport::lower

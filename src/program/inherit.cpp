@@ -1,10 +1,16 @@
 #include "program/inherit.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "program/arguments.h"
+#include "program/program_builder.h"
+#include "support/error.h"
 
 namespace modelexport::program {
 
@@ -79,9 +85,7 @@ class Inheritance {
 
   static void from_caller(Graph& graph, MaybeScope caller) {
     for (Node& node : graph.nodes) {
-      if (has_scope(node)) continue;
-      node.scope = kRootScope;
-      inherit(node, caller);
+      if (!has_scope(node)) inherit(node, caller);
     }
   }
 
@@ -107,5 +111,23 @@ class Inheritance {
 }  // namespace
 
 InheritReport inherit_scopes(Program& program) { return Inheritance(program).run(); }
+
+void fall_back(Program& program, bool refuse) {
+  constexpr std::size_t kNamed = 5;
+  std::size_t count = 0;
+  std::vector<std::string> named;
+  for (const auto& graph : program.graphs) {
+    for (Node& node : graph->nodes) {
+      if (has_scope(node)) continue;
+      node.scope = kRootScope;
+      if (++count <= kNamed) named.push_back(torch_name(node.target));
+    }
+  }
+  if (refuse && count != 0) {
+    fail(ErrorKind::ContextInheritance,
+         fmt::format("{} operations have no module record and no neighbours to inherit from: {}{}", count,
+                     fmt::join(named, ", "), count > kNamed ? ", ..." : ""));
+  }
+}
 
 }  // namespace modelexport::program

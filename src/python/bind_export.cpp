@@ -5,7 +5,6 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
-#include <chrono>
 #include <map>
 #include <string>
 #include <tuple>
@@ -16,29 +15,16 @@
 #include "program/treespec.h"
 #include "python/bindings.h"
 #include "python/fx_reader.h"
-#include "support/error.h"
+#include "python/option_dict.h"
+#include "python/stage_dict.h"
 
 namespace modelexport::python {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using AnyDict = nb::typed<nb::dict, nb::str, nb::any>;
 // (path, qualified class, elements of its own parameters), as named_modules() lists them.
 using ModuleRow = std::tuple<std::string, std::string, uint64_t>;
-
-MetadataLevel metadata_level(const std::string& name) {
-  if (name == "full") return MetadataLevel::Full;
-  if (name == "minimal") return MetadataLevel::Minimal;
-  if (name == "none") return MetadataLevel::None;
-  fail("metadata must be full, minimal or none, not " + name);
-}
-
-// Sets `field` from the entry `name` of the options, when there is one.
-template <typename T>
-void take(const nb::dict& options, const char* name, T& field) {
-  if (options.contains(name)) field = nb::cast<T>(options[name]);
-}
 
 ExportOptions read_options(const nb::dict& given) {
   ExportOptions options;
@@ -55,11 +41,14 @@ ExportOptions read_options(const nb::dict& given) {
   take(given, "output_names", options.output_names);
   take(given, "keep_initializers_as_inputs", options.keep_initializers_as_inputs);
   take(given, "strategy", options.strategy);
+  take(given, "require_context", options.require_context);
+  take(given, "explain", options.explain);
+  options.on_stage = stage_observer(given);
   options.metadata = metadata_level(metadata);
   return options;
 }
 
-AnyDict to_dict(const ExportReport& report, double read_seconds) {
+AnyDict to_dict(const ExportReport& report) {
   AnyDict result;
   result["total_operations"] = report.total_operations;
   result["tagged_operations"] = report.tagged_operations;
@@ -75,15 +64,8 @@ AnyDict to_dict(const ExportReport& report, double read_seconds) {
   result["auxiliary_types"] = report.auxiliary_types;
   result["mutated"] = report.mutated;
   result["file_bytes"] = report.file_bytes;
-  result["context_seconds"] = report.context_seconds;
-  result["inheritance_seconds"] = report.inheritance_seconds;
-  result["fallback_seconds"] = report.fallback_seconds;
-  result["functionalize_seconds"] = report.functionalize_seconds;
-  result["lower_seconds"] = report.lower_seconds;
-  result["passes_seconds"] = report.passes_seconds;
-  result["tag_seconds"] = report.tag_seconds;
-  result["write_seconds"] = report.write_seconds;
-  result["read_seconds"] = read_seconds;
+  result["decisions"] = report.decisions;
+  add_stages(result, report.stages);
   return result;
 }
 
@@ -92,39 +74,44 @@ AnyDict export_exported_program(nb::handle exported, const std::string& path, co
                                 const std::vector<ModuleRow>& modules, const std::vector<std::string>& output_names,
                                 const std::map<std::string, std::string>& symbol_names) {
   const ExportOptions export_options = read_options(options);
-  const auto start = Clock::now();
+  Stages reading;
+  reading.observer = export_options.on_stage;
   program::Program program;
   TorchTypes types(program.symbols);
-  const double scope_seconds = read_exported_program(exported, types, find_schema, program);
-  for (const auto& [module_path, qualified_class, parameters] : modules) {
-    program.modules.modules.push_back({module_path, qualified_class, parameters});
-  }
-  if (!modules.empty()) program.modules.set_root_class(std::get<1>(modules.front()));
-  program.output_names = output_names;
-  for (const auto& [symbol, name] : symbol_names) program.symbols.set_name(symbol, name);
-  const double read_seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  const double scope_seconds = reading.run("read", [&] {
+    const double seconds = read_exported_program(exported, types, find_schema, program);
+    for (const auto& [module_path, qualified_class, parameters] : modules) {
+      program.modules.modules.push_back({module_path, qualified_class, parameters});
+    }
+    if (!modules.empty()) program.modules.set_root_class(std::get<1>(modules.front()));
+    program.output_names = output_names;
+    for (const auto& [symbol, name] : symbol_names) program.symbols.set_name(symbol, name);
+    return seconds;
+  });
 
   ExportReport report;
   {
     const nb::gil_scoped_release release;
     report = export_program(program, path, export_options);
   }
-  report.context_seconds += scope_seconds;
-  return to_dict(report, read_seconds);
+  report.stages.add(reading.times().front());
+  // The part of reading that builds scopes.
+  report.stages.add({"context", reading.times().front().start, scope_seconds});
+  return to_dict(report);
 }
 
 AnyDict export_pt2(const std::string& source, const std::string& path, const AnyDict& options) {
   const ExportOptions export_options = read_options(options);
-  double read_seconds = 0;
   ExportReport report;
   {
     const nb::gil_scoped_release release;
-    const auto start = Clock::now();
-    program::Program program = program::read_pt2(source, find_schema);
-    read_seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    Stages reading;
+    reading.observer = export_options.on_stage;
+    program::Program program = reading.run("read", [&] { return program::read_pt2(source, find_schema); });
     report = export_program(program, path, export_options);
+    report.stages.add(reading.times().front());
   }
-  return to_dict(report, read_seconds);
+  return to_dict(report);
 }
 
 }  // namespace

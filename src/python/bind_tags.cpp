@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "python/bindings.h"
+#include "python/option_dict.h"
+#include "python/stage_dict.h"
 #include "support/atomic_file.h"
 #include "support/error.h"
 #include "support/json.h"
@@ -167,6 +169,7 @@ nb::dict to_python(const tag::TagSummary& summary) {
   dict["inherited_operations"] = summary.inherited;
   dict["fallback_operations"] = summary.fallback;
   dict["auxiliary_operations"] = summary.auxiliary;
+  dict["tagged_auxiliary"] = summary.auxiliary;
   dict["inherited_auxiliary"] = summary.inherited_auxiliary;
   dict["fallback_auxiliary"] = summary.fallback_auxiliary;
   dict["auxiliary_types"] = summary.auxiliary_types;
@@ -174,18 +177,41 @@ nb::dict to_python(const tag::TagSummary& summary) {
 }
 
 nb::dict tag_file(const std::string& input, const std::string& output, const std::vector<ModuleRow>& modules,
-                  const std::string& strategy, bool keep_names) {
+                  const std::string& strategy, bool keep_names, const nb::dict& given) {
+  tag::RetagOptions options = retag_options(output, strategy, keep_names);
+  std::string metadata = "full";
+  std::string evidence = "all";
+  take(given, "metadata", metadata);
+  take(given, "evidence", evidence);
+  take(given, "operation_trace_length", options.operation_trace_length);
+  take(given, "require_context", options.require_context);
+  take(given, "explain", options.explain);
+  options.metadata = metadata_level(metadata);
+  options.evidence = evidence == "names" ? tag::Evidence::Names : tag::Evidence::All;
+  options.on_stage = stage_observer(given);
   tag::ProjectReport report;
   {
     const nb::gil_scoped_release release;
-    report = tag::tag_file(input, module_infos(modules), retag_options(output, strategy, keep_names));
+    report = tag::tag_file(input, module_infos(modules), options);
   }
   nb::dict dict = to_python(report.summary);
+  dict["native_op_regions"] = report.regions;
+  dict["decisions"] = report.decisions;
   dict["from_tags"] = report.counts.from_tags;
   dict["from_torch"] = report.counts.from_torch;
   dict["from_names"] = report.counts.from_names;
   dict["from_weights"] = report.counts.from_weights;
+  add_stages(dict, report.stages);
   return dict;
+}
+
+int64_t opset_of(const std::string& path) {
+  const nb::gil_scoped_release release;
+  const onnx::Model model = tag::load_onnx(path);
+  for (const onnx::OpsetImport& opset : model.opsets) {
+    if (opset.domain.empty() || opset.domain == "ai.onnx") return opset.version;
+  }
+  fail(path + ": uses no opset of ONNX's own operators");
 }
 
 nb::dict carry_file(const std::string& tagged, const std::string& optimised, const std::string& output,
@@ -226,8 +252,12 @@ void bind_tags(nb::module_& module) {
              "(tag, nodes before, nodes after) for each tag whose number of nodes differs.");
   module.def("export_csv", &export_csv, nb::arg("path"), nb::arg("csv_path"), nb::arg("source") = "auto",
              "Write one line a node.");
-  module.def("tag_file", &tag_file, nb::arg("input"), nb::arg("output"), nb::arg("modules"), nb::arg("strategy"),
-             nb::arg("keep_names") = true, "Tag an ONNX file of others; `modules` are (path, class, parameters).");
+  module.def(
+      "tag_file", &tag_file, nb::arg("input"), nb::arg("output"), nb::arg("modules"), nb::arg("strategy"),
+      nb::arg("keep_names") = true, nb::arg("options") = nb::dict(),
+      "Tag an ONNX file of others; `modules` are (path, class, parameters). `options` may hold metadata, evidence "
+      "(all or names), operation_trace_length, require_context, explain and on_stage.");
+  module.def("opset_of", &opset_of, nb::arg("path"), "The version of ONNX's own operators that a file uses.");
   module.def("carry_file", &carry_file, nb::arg("tagged"), nb::arg("optimised"), nb::arg("output"),
              nb::arg("keep_names") = true, "Carry tags over to a file that was made from a tagged one.");
 }

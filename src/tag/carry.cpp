@@ -32,9 +32,8 @@ class Carrier {
     index_before();
     match_values();
     for (std::size_t i = 0; i < after_flow_.nodes.size(); ++i) known_[i] = place(*after_flow_.nodes[i]);
-    const Inherited rest = inherit_scopes(after_flow_, modules_, known_);
-    counts_.inherited = rest.inherited;
-    counts_.fallback = rest.fallback;
+    counts_.inherited = inherit_scopes(after_flow_, modules_, known_);
+    counts_.fallback = fall_back(after_flow_, known_);
     return {modules_, counts_};
   }
 

@@ -1,5 +1,7 @@
 #include "tag/flow.h"
 
+#include <algorithm>
+
 namespace modelexport::tag {
 namespace {
 
@@ -69,21 +71,22 @@ Flow::Flow(onnx::Model& model) : producer(model.values.size(), kNoNode), weight(
   }
 }
 
-Inherited inherit_scopes(Flow& flow, const ModuleTree& modules, std::vector<bool>& known) {
-  const std::vector<bool> before = known;
+uint64_t inherit_scopes(Flow& flow, const ModuleTree& modules, std::vector<bool>& known) {
+  const auto before = std::count(known.begin(), known.end(), true);
   inherit_from_readers(flow, modules, known);
   inherit_from_producers(flow, modules, known);
-  Inherited result;
+  return static_cast<uint64_t>(std::count(known.begin(), known.end(), true) - before);
+}
+
+uint64_t fall_back(Flow& flow, const std::vector<bool>& known) {
+  uint64_t count = 0;
   for (std::size_t i = 0; i < flow.nodes.size(); ++i) {
-    if (known[i]) {
-      result.inherited += before[i] ? 0 : 1;
-      continue;
-    }
+    if (known[i]) continue;
     flow.nodes[i]->scope = kRootScope;
     flow.nodes[i]->provenance = Provenance::Fallback;
-    ++result.fallback;
+    ++count;
   }
-  return result;
+  return count;
 }
 
 }  // namespace modelexport::tag

@@ -34,13 +34,11 @@ class Meeting {
   std::optional<ScopeId> scope_;
 };
 
-struct Inherited {
-  uint64_t inherited = 0;
-  uint64_t fallback = 0;
-};
+// Gives each node that is not `known` a scope, and marks it: the common ancestor of its readers', else of its
+// producers', else that of the node around its body. Returns how many found one. Linear in nodes.
+uint64_t inherit_scopes(Flow& flow, const ModuleTree& modules, std::vector<bool>& known);
 
-// Gives each node that is not `known` a scope: the common ancestor of its readers', else of its producers', else that
-// of the node around its body, else the root (Provenance::Fallback). Linear in nodes.
-Inherited inherit_scopes(Flow& flow, const ModuleTree& modules, std::vector<bool>& known);
+// Gives the nodes that are still not `known` to the root (Provenance::Fallback), and returns how many they are.
+uint64_t fall_back(Flow& flow, const std::vector<bool>& known);
 
 }  // namespace modelexport::tag

@@ -33,30 +33,38 @@ std::vector<std::string> known_paths(const onnx::Model& model, const std::vector
 
 class Projector {
  public:
-  Projector(onnx::Model& model, std::vector<ModuleInfo> modules)
+  Projector(onnx::Model& model, std::vector<ModuleInfo> modules, Evidence evidence, Stages& stages)
       : model_(model),
+        evidence_(evidence),
+        stages_(stages),
         flow_(model),
         known_(flow_.nodes.size()),
         names_(known_paths(model, modules), !modules.empty()),
         tree_(std::move(modules)) {}
 
   Projection run() {
-    restore_scopes(flow_, records_of(model_), tree_, known_);
-    projection_.counts.from_tags = static_cast<uint64_t>(std::count(known_.begin(), known_.end(), true));
-    for (std::size_t i = 0; i < flow_.nodes.size(); ++i) {
-      if (!known_[i]) known_[i] = place(*flow_.nodes[i]);
-    }
-    const Inherited rest = inherit_scopes(flow_, tree_.tree(), known_);
-    projection_.counts.inherited = rest.inherited;
-    projection_.counts.fallback = rest.fallback;
+    stages_.run("context", [&] { place_nodes(); });
+    ProjectionCounts& counts = projection_.counts;
+    counts.inherited = stages_.run("inheritance", [&] { return inherit_scopes(flow_, tree_.tree(), known_); });
+    counts.fallback = stages_.run("fallback", [&] { return fall_back(flow_, known_); });
     projection_.modules = tree_.take();
     return std::move(projection_);
   }
 
  private:
+  void place_nodes() {
+    if (evidence_ == Evidence::All) {
+      restore_scopes(flow_, records_of(model_), tree_, known_);
+      projection_.counts.from_tags = static_cast<uint64_t>(std::count(known_.begin(), known_.end(), true));
+    }
+    for (std::size_t i = 0; i < flow_.nodes.size(); ++i) {
+      if (!known_[i]) known_[i] = place(*flow_.nodes[i]);
+    }
+  }
+
   bool place(onnx::Node& node) {
     node.origin = torch_origin(node);
-    return by_torch(node) || by_name(node) || by_weights(node);
+    return (evidence_ == Evidence::All && by_torch(node)) || by_name(node) || by_weights(node);
   }
 
   bool by_torch(onnx::Node& node) {
@@ -127,6 +135,8 @@ class Projector {
   }
 
   onnx::Model& model_;
+  Evidence evidence_;
+  Stages& stages_;
   Flow flow_;
   std::vector<bool> known_;
   ScopeNames names_;
@@ -136,8 +146,9 @@ class Projector {
 
 }  // namespace
 
-Projection project_scopes(onnx::Model& model, std::vector<ModuleInfo> modules) {
-  return Projector(model, std::move(modules)).run();
+Projection project_scopes(onnx::Model& model, std::vector<ModuleInfo> modules, Evidence evidence, Stages* stages) {
+  Stages unwatched;
+  return Projector(model, std::move(modules), evidence, stages == nullptr ? unwatched : *stages).run();
 }
 
 }  // namespace modelexport::tag

@@ -6,6 +6,7 @@
 
 #include "onnx/model.h"
 #include "scope/module_tree.h"
+#include "support/stages.h"
 
 namespace modelexport::tag {
 
@@ -24,9 +25,13 @@ struct Projection {
   ProjectionCounts counts;
 };
 
+// What may tell: everything that the file holds, or the names of its nodes and weights alone.
+enum class Evidence : uint8_t { All, Names };
+
 // Sets scope and provenance of every node: exact for what was recorded, inherited for what was concluded, fallback
 // for the rest. `modules` are those of the real model, root first; without them the names of weights say which there
-// are, and classes stay unknown.
-Projection project_scopes(onnx::Model& model, std::vector<ModuleInfo> modules);
+// are, and classes stay unknown. `stages` takes the times of "context", "inheritance" and "fallback".
+Projection project_scopes(onnx::Model& model, std::vector<ModuleInfo> modules, Evidence evidence = Evidence::All,
+                          Stages* stages = nullptr);
 
 }  // namespace modelexport::tag

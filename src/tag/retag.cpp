@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <unordered_set>
 
 #include "support/atomic_file.h"
 #include "support/error.h"
 #include "support/json.h"
 #include "support/mapped_file.h"
 #include "tag/coverage.h"
+#include "tag/explain.h"
 #include "tag/load.h"
 #include "tag/restore.h"
 #include "tag/stamp.h"
@@ -46,6 +48,7 @@ TagSummary write_tagged(const std::string& file, onnx::Model& model, const Modul
   info.model_path = options.output;
   info.strategy = options.strategy;
   info.builtin_tracking_enabled = options.builtin_tracking;
+  info.operation_trace_length = options.operation_trace_length;
   write_sidecar(files.open(sidecar_path(options.output)), model, modules, summary, info);
   files.commit();
   return summary;
@@ -61,7 +64,27 @@ ModuleTree restore_file(const std::string& path, onnx::Model& model) {
   std::vector<bool> known(flow.nodes.size());
   restore_scopes(flow, records, tree, known);
   inherit_scopes(flow, tree.tree(), known);
+  fall_back(flow, known);
   return tree.take();
+}
+
+// Throws Error (ContextInheritance) naming the first nodes that were left to the root.
+void refuse_fallback(const onnx::Model& model) {
+  uint64_t count = 0;
+  std::string first;
+  for_each_node_of(model, [&](const onnx::Node& node) {
+    if (node.provenance != Provenance::Fallback) return;
+    if (count++ == 0) first = node.op_type + " '" + node.name + "'";
+  });
+  if (count == 0) return;
+  fail(ErrorKind::ContextInheritance,
+       fmt::format("{} nodes have no module record and no neighbours to inherit from, {} first", count, first));
+}
+
+uint64_t count_scopes(const onnx::Model& model) {
+  std::unordered_set<ScopeId> scopes;
+  for_each_node_of(model, [&](const onnx::Node& node) { scopes.insert(node.scope); });
+  return scopes.size();
 }
 
 ModuleInfo read_module(const std::string& path, const json::Value& entry) {
@@ -76,9 +99,17 @@ ModuleInfo read_module(const std::string& path, const json::Value& entry) {
 }  // namespace
 
 ProjectReport tag_file(const std::string& input, std::vector<ModuleInfo> modules, const RetagOptions& options) {
-  onnx::Model model = load_onnx(input);
-  Projection projection = with_context(input, [&] { return project_scopes(model, std::move(modules)); });
-  return {projection.counts, write_tagged(input, model, projection.modules, options)};
+  ProjectReport report;
+  report.stages.observer = options.on_stage;
+  onnx::Model model = report.stages.run("read", [&] { return load_onnx(input); });
+  Projection projection =
+      with_context(input, [&] { return project_scopes(model, std::move(modules), options.evidence, &report.stages); });
+  if (options.require_context) refuse_fallback(model);
+  report.counts = projection.counts;
+  report.summary = report.stages.run("write", [&] { return write_tagged(input, model, projection.modules, options); });
+  report.regions = count_scopes(model);
+  if (options.explain) report.decisions = explain_auxiliary(model, projection.modules);
+  return report;
 }
 
 CarryReport carry_file(const std::string& tagged, const std::string& optimised, const RetagOptions& options) {

@@ -1,6 +1,8 @@
 // Tags for ONNX files that exist already: project them from what a file holds, or carry them from a tagged file.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,11 +21,19 @@ struct RetagOptions {
   bool keep_names = true;
   std::string strategy;  // as the sidecar says
   bool builtin_tracking = false;
+  uint64_t operation_trace_length = 0;                 // as the sidecar says
+  Evidence evidence = Evidence::All;                   // what a projection may use
+  bool require_context = false;                        // a node that cannot inherit a scope is an error, not the root's
+  bool explain = false;                                // fill in ProjectReport::decisions
+  std::function<void(const std::string&)> on_stage{};  // told the name of each stage as it begins
 };
 
 struct ProjectReport {
   ProjectionCounts counts;
   TagSummary summary;
+  uint64_t regions = 0;                // module calls that own nodes
+  std::vector<std::string> decisions;  // explain_auxiliary()
+  Stages stages;                       // "read", "context", "inheritance", "fallback", "write"
 };
 struct CarryReport {
   CarryCounts counts;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "program/program_builder.h"
+#include "support/error.h"
 
 namespace modelexport::program {
 namespace {
@@ -67,9 +68,26 @@ TEST_F(InheritTest, NothingToInheritFromIsTheRoot) {
   const ValueId alone = call({}, nullptr);
   call({}, "outer.a");
   const InheritReport report = inherit_scopes(program);
+  EXPECT_EQ(report.fallback, 1U);
+  fall_back(program, false);
   EXPECT_EQ(maker(alone).scope, kRootScope);
   EXPECT_EQ(maker(alone).provenance, Provenance::Fallback);
-  EXPECT_EQ(report.fallback, 1U);
+}
+
+TEST_F(InheritTest, FallingBackCanBeRefused) {
+  const ValueId made = call({}, "outer.a");
+  call({made}, nullptr);
+  inherit_scopes(program);
+  EXPECT_NO_THROW(fall_back(program, true));
+  call({}, nullptr);
+  inherit_scopes(program);
+  try {
+    fall_back(program, true);
+    FAIL() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::ContextInheritance);
+    EXPECT_NE(std::string(error.what()).find("1 operations"), std::string::npos);
+  }
 }
 
 TEST_F(InheritTest, SubgraphsTakeTheirCallersScope) {

@@ -9,7 +9,15 @@ import torch
 from torch.export import ExportedProgram
 
 from modelexport.exceptions import InvalidInputError
-from modelexport.exporting import run_export
+from modelexport.exporting import NATIVE, Job, Strategy, run_export
+from modelexport.torch_onnx import export_projected, exporters_for
+
+
+def _project(job: Job) -> dict[str, Any]:
+    return export_projected(job, strategy="htp", exporters=exporters_for(job.options.opset_version))
+
+
+PROJECTED = Strategy("htp", False, _project)
 
 
 class HierarchyExporter:
@@ -17,7 +25,8 @@ class HierarchyExporter:
 
     Args:
         strategy: ``"htp"``.
-        builtin_tracking: take the module of each operation from what torch records of it.
+        builtin_tracking: lower torch's own graph, whose records say the module of each operation. False:
+            ``torch.onnx.export`` writes the file, and scopes are projected onto its nodes afterwards.
         enable_performance_monitoring: add the enhanced metrics to the result.
         verbose: log the stages to the logger ``modelexport``.
 
@@ -34,8 +43,6 @@ class HierarchyExporter:
     ) -> None:
         if strategy != "htp":
             raise InvalidInputError(f"the strategy {strategy!r} is unknown; HierarchyExporter has 'htp'")
-        if not builtin_tracking:
-            raise InvalidInputError("builtin_tracking=False is not available: torch's records are what tags come from")
         self.strategy = strategy
         self.builtin_tracking = builtin_tracking
         self.enable_performance_monitoring = enable_performance_monitoring
@@ -50,4 +57,6 @@ class HierarchyExporter:
     ) -> dict[str, Any]:
         """Write ``model`` to ``output_path``; arguments, keywords, result and errors as :func:`modelexport.export`."""
         keywords = {"verbose": self.verbose, **kwargs}
-        return run_export(model, example_inputs, output_path, keywords, monitoring=self.enable_performance_monitoring)
+        monitoring = self.enable_performance_monitoring
+        strategy = NATIVE if self.builtin_tracking else PROJECTED
+        return run_export(model, example_inputs, output_path, keywords, monitoring=monitoring, strategy=strategy)

@@ -1,0 +1,142 @@
+"""The stages of an export: timed, logged, and shown on a terminal where they take long."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Display
+
+logger = logging.getLogger("modelexport")
+
+# (name, start, seconds); the start is that of time.perf_counter(), the core's clock.
+StageTime = tuple[str, float, float]
+
+# Shorter exports need no display.
+SHOW_AFTER_SECONDS = 1.0
+
+
+class Stages:
+    """Times the stages of one export, and tells the log, a terminal and ``observers`` of them.
+
+    Use as a context manager around the export. With ``verbose`` the logger ``modelexport`` speaks from INFO up, on
+    stderr where no handler is installed. Where stderr is a terminal, an export that takes longer than a second shows
+    its stages with rich; elsewhere each stage is a log line.
+    """
+
+    def __init__(self, verbose: bool = False) -> None:
+        self.times: list[StageTime] = []
+        self.observers: list[Callable[[str], None]] = []
+        self._verbose = verbose
+        self._on_terminal = verbose and sys.stderr.isatty()
+        self._current: tuple[str, float] | None = None
+        self._lock = threading.Lock()
+        self._display: Display | None = None
+        self._timer: threading.Timer | None = None
+        self._cleanup = contextlib.ExitStack()
+
+    def __enter__(self) -> Stages:
+        if self._verbose:
+            self._cleanup.enter_context(_speaking(self._on_terminal))
+        if self._on_terminal:
+            self._timer = threading.Timer(SHOW_AFTER_SECONDS, self._show)
+            self._timer.daemon = True
+            self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._finish_current()
+        if self._timer is not None:
+            self._timer.cancel()
+        with self._lock:
+            if self._display is not None:
+                self._display.stop()
+            self._timer = None
+        self._cleanup.close()
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Runs its body as the stage ``name``, whose time is kept."""
+        self.begin(name)
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.times.append((name, start, time.perf_counter() - start))
+            self._finish_current()
+
+    def begin(self, name: str) -> None:
+        """The stage ``name`` has begun, and the one before it has ended; the core's times come in its report."""
+        for observer in self.observers:
+            observer(name)
+        self._finish_current()
+        with self._lock:
+            self._current = (name, time.perf_counter())
+            if self._display is not None:
+                self._display.add_task(name, total=None)
+
+    def _finish_current(self) -> None:
+        with self._lock:
+            if self._current is None:
+                return
+            name, start = self._current
+            self._current = None
+            if self._display is not None:
+                _complete_last(self._display)
+        logger.log(
+            logging.DEBUG if self._on_terminal else logging.INFO, "%s: %.2f s", name, time.perf_counter() - start
+        )
+
+    def _show(self) -> None:
+        from rich.console import Console
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        with self._lock:
+            if self._timer is None:
+                return
+            columns = (SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description}"), TimeElapsedColumn())
+            self._display = Progress(*columns, console=Console(stderr=True))
+            self._display.start()
+            for name, _, _ in self.times:
+                self._display.add_task(name, total=None)
+                _complete_last(self._display)
+            if self._current is not None:
+                self._display.add_task(self._current[0], total=None)
+
+
+def _complete_last(display: Display) -> None:
+    display.update(display.task_ids[-1], total=1, completed=1)
+
+
+@contextlib.contextmanager
+def _speaking(on_terminal: bool) -> Iterator[None]:
+    level = logger.level
+    handler = None if logger.hasHandlers() else _handler(on_terminal)
+    if handler is not None:
+        logger.addHandler(handler)
+    if not logger.isEnabledFor(logging.INFO):
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        if handler is not None:
+            logger.removeHandler(handler)
+
+
+def _handler(on_terminal: bool) -> logging.Handler:
+    if on_terminal:
+        from rich.console import Console
+        from rich.logging import RichHandler
+
+        # Prints above the stages that are shown.
+        return RichHandler(console=Console(stderr=True), show_path=False, show_time=False)
+    handler: logging.Handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+    return handler
