@@ -31,6 +31,7 @@ void print_text(std::ostream& out, const tag::Consistency& result) {
     mismatches.push_back(
         fmt::format("{}: {} is '{}' in the ONNX file, '{}' in the sidecar", m.node, m.field, m.in_onnx, m.in_sidecar));
   }
+  if (!result.is_of_this_model) out << "the sidecar was written for another model\n";
   print_names(out, "mismatch", mismatches);
   print_names(out, "only in the ONNX file", result.only_in_onnx);
   print_names(out, "only in the sidecar", result.only_in_sidecar);
@@ -43,6 +44,7 @@ void print_text(std::ostream& out, const tag::Consistency& result) {
 void print_json(std::ostream& stream, const tag::Consistency& result) {
   json::Writer out(stream);
   out.begin_object().member("consistent", result.consistent()).member("onnx_has_tags", result.onnx_has_tags);
+  out.member("sidecar_is_of_this_model", result.is_of_this_model);
   out.key("mismatches").begin_array();
   for (const tag::Mismatch& m : result.mismatches) {
     out.begin_object(json::Layout::Line).member("node", m.node).member("field", m.field);

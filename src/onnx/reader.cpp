@@ -17,7 +17,24 @@ using namespace wire;
 
 namespace {
 
+// Walks over the outermost fields alone: a file that is cut short, or is something else, does not have them whole.
+void check_whole(const FileBytes& file) {
+  bool has_graph = false;
+  bool has_opset = false;
+  with_context("not an ONNX file, or one that is cut short", [&] {
+    Message<ModelProto> message(file.bytes, file.bytes.data());
+    while (message.next()) {
+      has_graph |= message.tag() == ModelProto::Graph;
+      has_opset |= message.tag() == ModelProto::OpsetImport;
+      message.skip();
+    }
+    if (!has_graph) fail("there is no graph in it");
+    if (!has_opset) fail("it names no opset");
+  });
+}
+
 Model read(const FileBytes& file, ExternalFiles* external, const ReadOptions& options) {
+  check_whole(file);
   Model model;
   model.ir_version = 0;
   GraphReader graphs(model, file, external, options);
@@ -57,7 +74,6 @@ Model read(const FileBytes& file, ExternalFiles* external, const ReadOptions& op
         message.skip();
     }
   }
-  if (!graph) fail("there is no graph in it; is it an ONNX file?");
   with_context("graph", [&] { model.graph = graphs.read_main(*graph); });
   graphs.rename_moved_initializers();
   return model;

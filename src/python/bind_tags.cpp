@@ -122,6 +122,7 @@ nb::dict validate_tags(const std::string& path, const std::string& sidecar) {
   nb::dict dict;
   dict["consistent"] = result.consistent();
   dict["onnx_has_tags"] = result.onnx_has_tags;
+  dict["sidecar_is_of_this_model"] = result.is_of_this_model;
   dict["mismatches"] = mismatches;
   dict["only_in_onnx"] = result.only_in_onnx;
   dict["only_in_sidecar"] = result.only_in_sidecar;

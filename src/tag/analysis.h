@@ -38,8 +38,11 @@ struct Consistency {
   std::vector<std::string> repeated_in_onnx;  // names of more than one node
   // False when the file was written without metadata: then names and op types alone are compared.
   bool onnx_has_tags = false;
+  // False when the sidecar was written for a model of other nodes.
+  bool is_of_this_model = true;
   [[nodiscard]] bool consistent() const {
-    return mismatches.empty() && only_in_onnx.empty() && only_in_sidecar.empty() && repeated_in_onnx.empty();
+    return is_of_this_model && mismatches.empty() && only_in_onnx.empty() && only_in_sidecar.empty() &&
+           repeated_in_onnx.empty();
   }
 };
 [[nodiscard]] Consistency compare_records(const std::vector<NodeRecord>& onnx, const std::vector<NodeRecord>& sidecar);

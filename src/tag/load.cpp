@@ -24,16 +24,21 @@ Sidecar load_sidecar(const std::string& path) { return read_sidecar(sidecar_of(p
 
 json::Value read_sidecar_json(const std::string& path) {
   const std::string text = read_sidecar_text(sidecar_of(path));
-  return with_context(sidecar_of(path), [&] {
-    static_cast<void>(parse_sidecar(text));
-    return json::parse(text);
-  });
+  const Sidecar sidecar = with_context(sidecar_of(path), [&] { return parse_sidecar(text); });
+  if (!is_sidecar(path) && std::filesystem::exists(path)) {
+    const ModelIdentity identity = identify(load_onnx(path));
+    with_context(sidecar_of(path), [&] { check_belongs(sidecar, identity); });
+  }
+  return json::parse(text);
 }
 
 Consistency validate_file(const std::string& path, const std::string& sidecar) {
   const onnx::Model model = load_onnx(path);
   const std::vector<NodeRecord> nodes = with_context(path, [&] { return records_of(model); });
-  return compare_records(nodes, load_sidecar(sidecar.empty() ? path : sidecar).nodes);
+  const Sidecar other = load_sidecar(sidecar.empty() ? path : sidecar);
+  Consistency result = compare_records(nodes, other.nodes);
+  result.is_of_this_model = other.model == identify(model);
+  return result;
 }
 
 std::vector<NodeRecord> load_tags(const std::string& path, TagSource source) {

@@ -24,7 +24,7 @@ enum class TagSource { Auto, Onnx, Sidecar };
 // The sidecar of `path`: the one beside it, or itself when it is one.
 [[nodiscard]] Sidecar load_sidecar(const std::string& path);
 
-// The same as JSON, checked to be a sidecar.
+// The same as JSON, checked to be a sidecar, and that of the model where `path` is one that exists.
 [[nodiscard]] json::Value read_sidecar_json(const std::string& path);
 
 // What an ONNX file and its sidecar say, compared; `sidecar` is empty for the one beside it.

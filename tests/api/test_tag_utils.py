@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import onnx
@@ -15,8 +19,9 @@ import torch
 
 import modelexport
 from modelexport.core import tag_utils
-from tests.cli.make_models import make_models
+from tests.cli.make_models import make_models, sidecar
 
+AGREEING = {"consistent": True, "onnx_has_tags": True, "sidecar_is_of_this_model": True}
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "sidecar.schema.json").read_text())
 
 
@@ -54,6 +59,17 @@ def exported(tmp_path: Path) -> Path:
     return path
 
 
+def sidecar_of(path: Path) -> Path:
+    return path.with_name(f"{path.stem}_hierarchy.json")
+
+
+def is_gemm(node: onnx.NodeProto) -> bool:
+    return bool(node.op_type == "Gemm")
+
+
+PARTS = ("layers.0", "layers.0.fc", "layers.1", "layers.1.fc")
+
+
 def metadata(node: onnx.NodeProto) -> dict[str, str]:
     return {entry.key: entry.value for entry in node.metadata_props}
 
@@ -85,7 +101,13 @@ def test_exported_modules_are_the_models(exported: Path) -> None:
         assert modules[path]["parameters"] == sum(p.numel() for p in module.parameters(recurse=False))
         assert modules[path]["children"] == [f"{path}.{name}".lstrip(".") for name, _ in module.named_children()]
     assert {path: module["calls"] for path, module in modules.items()} == {
-        "": 1, "layers": 0, "layers.0": 1, "layers.0.fc": 1, "layers.1": 1, "layers.1.fc": 1, "shared": 2,
+        "": 1,
+        "layers": 0,
+        "layers.0": 1,
+        "layers.0.fc": 1,
+        "layers.1": 1,
+        "layers.1.fc": 1,
+        "shared": 2,
     }
 
 
@@ -126,16 +148,39 @@ def test_queries(folder: Path) -> None:
         tag_utils.query_operations_by_tag(path, "op:Add modul:x")
 
 
+@pytest.mark.parametrize(
+    ("query", "is_wanted"),
+    [
+        ("Block", lambda node, entry: "Block" in entry["modelexport.tag"]),
+        ("module:layers.*.** op:Gemm", lambda node, entry: entry["modelexport.module"] in PARTS and is_gemm(node)),
+        ("module:shared call:1", lambda node, entry: entry.get("modelexport.call") == "1"),
+        ("class:Block not class:Linear", lambda node, entry: re.fullmatch(r"/Net/Block\.\d", entry["modelexport.tag"])),
+        ("class:Lin*", lambda node, entry: entry["modelexport.tag"].endswith("Linear")),
+        ("op:Gemm or op:Relu", lambda node, entry: node.op_type in ("Gemm", "Relu")),
+        ("aten:aten.linear.*", lambda node, entry: entry["modelexport.op"].startswith("aten.linear.")),
+        ("provenance:exact", lambda node, entry: "modelexport.provenance" not in entry),
+        ("role:auxiliary", lambda node, entry: entry.get("modelexport.role") == "auxiliary"),
+        ("core", lambda node, entry: "modelexport.role" not in entry),
+        ("", lambda node, entry: True),
+    ],
+)
+def test_queries_of_an_exported_file(exported: Path, query: str, is_wanted: Callable[..., object]) -> None:
+    nodes = onnx.load(exported).graph.node
+    wanted = [node.name for node in nodes if is_wanted(node, metadata(node))]
+    assert [node["name"] for node in tag_utils.query_operations_by_tag(exported, query)] == wanted
+    assert [node["name"] for node in tag_utils.query_operations_by_tag(sidecar_of(exported), query)] == wanted
+    assert wanted or query == "role:auxiliary"
+
+
 def test_consistency(folder: Path) -> None:
     path = folder / "net.onnx"
-    assert tag_utils.validate_tag_consistency(path) == {"consistent": True, "onnx_has_tags": True}
-    assert tag_utils.validate_tag_consistency(folder / "bare.onnx") == {"consistent": True, "onnx_has_tags": False}
+    assert tag_utils.validate_tag_consistency(path) == AGREEING
+    assert tag_utils.validate_tag_consistency(folder / "bare.onnx") == AGREEING | {"onnx_has_tags": False}
     assert tag_utils.validate_tag_consistency(path, folder / "changed_hierarchy.json") == {
         "consistent": False,
         "onnx_has_tags": True,
-        "tag_mismatches": [
-            {"node": "/layers.0/Relu", "onnx_tags": ["/Net/Block.0"], "sidecar_tags": ["/Net/Block.7"]}
-        ],
+        "sidecar_is_of_this_model": True,
+        "tag_mismatches": [{"node": "/layers.0/Relu", "onnx_tags": ["/Net/Block.0"], "sidecar_tags": ["/Net/Block.7"]}],
         "only_in_onnx": ["/Add"],
         "only_in_sidecar": ["/gone"],
     }
@@ -177,9 +222,93 @@ def test_bad_sidecars_are_named(folder: Path, name: str, error: type[Exception],
         tag_utils.load_tags_from_sidecar(folder / name)
 
 
-def test_a_sidecar_of_another_model_is_noticed(folder: Path) -> None:
-    with pytest.raises(modelexport.InvalidInputError, match="belongs to another model"):
-        tag_utils.get_tag_statistics(folder / "stale.onnx")
+@pytest.mark.parametrize("read", [tag_utils.get_tag_statistics, tag_utils.load_tags_from_sidecar])
+def test_a_sidecar_of_another_model_is_noticed(folder: Path, read: Callable[[Path], object]) -> None:
+    with pytest.raises(
+        modelexport.InvalidInputError, match=r"stale_hierarchy.json: the sidecar belongs to another model"
+    ):
+        read(folder / "stale.onnx")
+
+
+def test_validation_says_that_a_sidecar_is_of_another_model(folder: Path) -> None:
+    found = tag_utils.validate_tag_consistency(folder / "stale.onnx")
+    assert not found["consistent"]
+    assert not found["sidecar_is_of_this_model"]
+    assert found["only_in_sidecar"] == ["/Add"]
+
+
+def test_a_file_cut_short_anywhere_is_named(folder: Path) -> None:
+    whole = (folder / "net.onnx").read_bytes()
+    cut = folder / "cut.onnx"
+    for length in [*range(0, len(whole) - 60, 17), *range(len(whole) - 60, len(whole))]:
+        cut.write_bytes(whole[:length])
+        with pytest.raises(
+            modelexport.InvalidInputError, match=r"cut.onnx: not an ONNX file, or one that is cut short"
+        ):
+            tag_utils.load_tags_from_onnx(cut)
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04 a zip", b"\x80\x02}q\x00.", b"{}", b"<html>", b"\0" * 100])
+def test_a_file_of_another_kind_is_named(folder: Path, content: bytes) -> None:
+    other = folder / "other.onnx"
+    other.write_bytes(content)
+    with pytest.raises(modelexport.InvalidInputError, match=r"other.onnx: not an ONNX file"):
+        tag_utils.load_tags_from_onnx(other)
+
+
+GIGABYTES = 5
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """A model of 5 GB with the weights in a file of their own, which has a length but no blocks."""
+    layers, size = 1000, GIGABYTES * 2**30 // 1000 // 4
+    nodes, weights = [], []
+    for i in range(layers):
+        node = onnx.helper.make_node("Mul", [f"x{i}", f"layers.{i}.weight"], [f"x{i + 1}"], f"/layers.{i}/Mul")
+        entries = {"tag": f"/Net/Block.{i}", "module": f"layers.{i}", "op": "aten.mul.Tensor"}
+        for key, value in entries.items():
+            node.metadata_props.add(key=f"modelexport.{key}", value=value)
+        nodes.append(node)
+        weight = onnx.TensorProto(name=f"layers.{i}.weight", data_type=onnx.TensorProto.FLOAT, dims=[size])
+        weight.data_location = onnx.TensorProto.EXTERNAL
+        place = {"location": "large.onnx.data", "offset": i * size * 4, "length": size * 4}
+        for key, number in place.items():
+            weight.external_data.add(key=key, value=str(number))
+        weights.append(weight)
+    value = onnx.helper.make_tensor_value_info
+    ends = [value(name, onnx.TensorProto.FLOAT, [size]) for name in ("x0", f"x{layers}")]
+    graph = onnx.helper.make_graph(nodes, "main_graph", ends[:1], ends[1:], weights)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=10)
+    path = tmp_path / "large.onnx"
+    path.write_bytes(model.SerializeToString())
+    path.with_name("large_hierarchy.json").write_text(json.dumps(sidecar(nodes, path.name)))
+    with path.with_name("large.onnx.data").open("wb") as data:
+        data.truncate(layers * size * 4)
+    return path
+
+
+def test_a_large_model_is_queried_without_its_weights(large: Path) -> None:
+    data = large.with_name("large.onnx.data")
+    assert data.stat().st_size > 4.99 * 2**30
+
+    questions: list[Callable[[], Any]] = [
+        lambda: tag_utils.query_operations_by_tag(large, "module:layers.7 op:Mul"),
+        lambda: tag_utils.validate_tag_consistency(large),
+        lambda: tag_utils.get_tag_statistics(large),
+        lambda: tag_utils.load_tags_from_onnx(large),
+        lambda: tag_utils.load_tags_from_sidecar(large),
+        lambda: tag_utils.compare_tag_distributions(large, large),
+    ]
+    answers = []
+    for question in questions:
+        start = time.perf_counter()
+        answers.append(question())
+        assert time.perf_counter() - start < 1
+    assert [node["name"] for node in answers[0]] == ["/layers.7/Mul"]
+    assert answers[1] == AGREEING
+    data.unlink()
+    assert [question() for question in questions] == answers
 
 
 def test_the_console_script_runs_the_native_commands(folder: Path) -> None:

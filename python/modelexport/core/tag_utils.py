@@ -30,7 +30,8 @@ def load_tags_from_sidecar(path: StrPath) -> dict[str, Any]:
 
     Raises:
         OutputError: there is no sidecar, or it cannot be read.
-        InvalidInputError: it is not JSON, not a sidecar, or of another version.
+        InvalidInputError: it is not JSON, not a sidecar, of another version, or of another model than the one at
+            ``path`` (its digest differs; docs/sidecar.md).
     """
     content: dict[str, Any] = _core.read_sidecar(os.fspath(path))
     return content
@@ -85,7 +86,12 @@ def validate_tag_consistency(path: StrPath, sidecar_path: StrPath | None = None)
         ``consistent``; and where they are not, ``tag_mismatches`` (``node``, ``onnx_tags``, ``sidecar_tags``),
         ``field_mismatches`` (``node``, ``field``, ``onnx``, ``sidecar``: what differs beside the tag),
         ``only_in_onnx``, ``only_in_sidecar`` and ``repeated_in_onnx`` (names). ``onnx_has_tags`` is False for a file
-        written without metadata; then names and op types are compared.
+        written without metadata; then names and op types are compared. ``sidecar_is_of_this_model`` is False when the
+        sidecar's digest is that of another model; that alone makes the two inconsistent.
+
+    Raises:
+        OutputError: one of the two cannot be read.
+        InvalidInputError: one of the two is not what it should be.
     """
     found = _core.validate_tags(os.fspath(path), "" if sidecar_path is None else os.fspath(sidecar_path))
     mismatches = found.pop("mismatches")
