@@ -88,7 +88,9 @@ onnx::Model lower_program(program::Program& program, const ExportOptions& option
   report.native_op_regions = lowered.regions;
 
   // What is left to tidy: dead nodes, chains, weights that are read transposed.
-  report.stages.run("passes", [&] { passes::run_passes(model, {program.modules, options.optimize}); });
+  report.stages.run("passes", [&] {
+    passes::run_passes(model, {program.modules, options.optimize, options.link_weights});
+  });
   return model;
 }
 
@@ -110,7 +112,11 @@ ExportReport export_program(program::Program& program, const std::string& path, 
   // The model and its sidecar appear together, or not at all.
   report.stages.run("write", [&] {
     AtomicFiles files(options.durable);
-    report.file_bytes = onnx::write_model(model, path, {.external_data = options.external_data}, files).bytes;
+    const onnx::WriteOptions write_options{.external_data = options.external_data,
+                                           .link_weights = options.link_weights};
+    const onnx::WriteResult written = onnx::write_model(model, path, write_options, files);
+    report.file_bytes = written.bytes;
+    report.linked_bytes = written.linked_bytes;
     tag::SidecarInfo info;
     info.model_path = path;
     info.strategy = options.strategy;

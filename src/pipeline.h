@@ -21,6 +21,7 @@ struct ExportOptions {
   bool optimize = false;  // fold BatchNormalization into convolutions, fuse across modules (provenance merged)
   MetadataLevel metadata = MetadataLevel::Full;
   bool external_data = false;                          // forced; above 2 GB it is used anyway
+  bool link_weights = false;                           // weights stay in the mapped files that they lie in
   bool export_params = true;                           // false: parameters become inputs of the model
   bool keep_initializers_as_inputs = false;            // parameters are listed as inputs too, as their defaults
   bool buffer_outputs = false;                         // new values of mutated buffers as extra outputs
@@ -52,6 +53,7 @@ struct ExportReport {
   std::vector<std::string> mutated;    // buffers and inputs that the model writes
   std::vector<std::string> decisions;  // one line for each auxiliary operation: its tag, and why
   uint64_t file_bytes = 0;             // of the model and its external data
+  uint64_t linked_bytes = 0;           // of weights that stay in other files
   // "inheritance", "fallback", "functionalize", "lower", "passes", "tag", "write"
   Stages stages;
 };

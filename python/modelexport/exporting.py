@@ -170,6 +170,7 @@ def _core_fields(path: str, options: ExportOptions, strategy: Strategy, report: 
         "builtin_tracking_enabled": strategy.builtin_tracking,
         "opset_version": options.opset_version,
         "file_bytes": report["file_bytes"],
+        "linked_bytes": report["linked_bytes"],
         "mutated": report["mutated"],
     } | {key: report[key] for key in ("torch_exporter",) if key in report}
 

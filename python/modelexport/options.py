@@ -33,6 +33,7 @@ class ExportOptions:
     keep_initializers_as_inputs: bool = False
     training: torch.onnx.TrainingMode = torch.onnx.TrainingMode.EVAL
     external_data: bool = False
+    weights: Literal["copy", "link"] = "copy"
     metadata: Literal["full", "minimal", "none"] = "full"
     buffer_outputs: bool = False
     custom_ops: Literal["refuse", "keep"] = "refuse"
@@ -48,6 +49,7 @@ class ExportOptions:
             "optimize": self.optimize,
             "metadata": self.metadata,
             "external_data": self.external_data,
+            "link_weights": self.weights == "link",
             "export_params": self.export_params,
             "keep_initializers_as_inputs": self.keep_initializers_as_inputs,
             "buffer_outputs": self.buffer_outputs,
@@ -69,7 +71,11 @@ _FLAGS = (
     "require_context",
     "verbose",
 )
-_CHOICES = {"metadata": ("full", "minimal", "none"), "custom_ops": ("refuse", "keep")}
+_CHOICES = {
+    "metadata": ("full", "minimal", "none"),
+    "custom_ops": ("refuse", "keep"),
+    "weights": ("copy", "link"),
+}
 # Keywords of torch.onnx.export whose None means the default.
 _NONE_IS_DEFAULT = ("opset_version", "training", "verbose", "optimize", "external_data")
 

@@ -26,7 +26,7 @@ void print_json(Console& console, const Options& options, const ExportReport& re
   out.member("total_operations", report.total_operations).member("tagged_operations", report.tagged_operations);
   out.member("operation_trace_length", report.operation_trace_length);
   out.member("native_op_regions", report.native_op_regions);
-  out.member("file_bytes", report.file_bytes).end_object();
+  out.member("file_bytes", report.file_bytes).member("linked_bytes", report.linked_bytes).end_object();
 }
 
 int export_model(Console& console, const Options& options) {
@@ -37,9 +37,11 @@ int export_model(Console& console, const Options& options) {
   if (options.json) {
     print_json(console, options, report);
   } else {
-    console.out << fmt::format("{}: {} nodes, {} tagged, from {} calls; {} bytes\n", options.output,
+    console.out << fmt::format("{}: {} nodes, {} tagged, from {} calls; {} bytes", options.output,
                                report.total_operations, report.tagged_operations, report.operation_trace_length,
                                report.file_bytes);
+    if (report.linked_bytes > 0) console.out << fmt::format(", {} linked in {}", report.linked_bytes, options.input);
+    console.out << '\n';
   }
   return kOk;
 }
@@ -56,11 +58,14 @@ void add_export(CLI::App& app, Action& action) {
   command->add_flag("--no-fold", options->no_fold, "Leave constant parts unevaluated");
   command->add_flag("--optimize", exporting.optimize, "Also fold and fuse across modules");
   command->add_flag("--external-data", exporting.external_data, "Put the weights into a file of their own");
+  add_choice<bool>(*command, "--weights", "copy them, or link to where they lie in the .pt2 file",
+                   {{"copy", false}, {"link", true}}, exporting.link_weights);
   command->add_flag("--keep-custom-ops", exporting.custom_ops_keep, "Keep unknown operators as nodes of their domain");
   add_metadata_option(*command, exporting.metadata);
   command->add_flag("--json", options->json, "Print JSON");
   command->footer(
-      "Examples:\n  modelexport export bert.pt2 bert.onnx\n  modelexport export net.pt2 net.onnx --opset 17");
+      "Examples:\n  modelexport export bert.pt2 bert.onnx\n  modelexport export net.pt2 net.onnx --opset 17\n"
+      "  modelexport export net.pt2 net.onnx --weights=link");
   command->callback(
       [options, &action] { action = [options](Console& console) { return export_model(console, *options); }; });
 }

@@ -112,7 +112,7 @@ void ModelEncoder::encode_initializer(std::size_t index, ByteSink& sink) const {
     start = encoded_external_tensor(tensor, name, initializer.external_location, initializer.external_offset,
                                     initializer.external_length);
   } else if (const auto& range = external_.ranges[index]) {
-    start = encoded_external_tensor(tensor, name, external_.location, range->offset, range->length);
+    start = encoded_external_tensor(tensor, name, range->location, range->offset, range->length);
   } else {
     start = encoded_tensor_start(tensor, name);
     weights = stored_bytes(tensor);

@@ -120,8 +120,8 @@ bool arithmetic(const Node& node, const Inputs& inputs, const std::vector<int64_
       });
     }
     if (op == "Mod") {
-      const bool truncated = int_attribute(node, "fmod", 0) == 1;
-      return run([truncated](T a, T b) {
+      [[maybe_unused]] const bool truncated = int_attribute(node, "fmod", 0) == 1;
+      return run([&](T a, T b) {
         if (b == 0) return T(0);
         if constexpr (std::is_signed_v<T>) {
           if (b == T(-1)) return T(0);

@@ -34,23 +34,26 @@ uint64_t stored_bytes(const TensorView& tensor) {
   return size_of(tensor.dtype) == 0 ? tensor.storage->size : tensor.nbytes();
 }
 
+bool is_kept_inside(const TensorView& tensor) {
+  return stored_bytes(tensor) < kSmallestExternal || tensor.dtype == DType::String;
+}
+
 ExternalData no_external_data(const Model& model) {
   ExternalData plan;
   plan.ranges.resize(model.initializers.size());
   return plan;
 }
 
-ExternalData plan_external_data(const Model& model, std::string location) {
-  ExternalData plan = no_external_data(model);
-  plan.location = std::move(location);
+ExternalData plan_external_data(const Model& model, const std::string& location, ExternalData linked) {
+  ExternalData plan = std::move(linked);
   std::map<TensorKey, ExternalRange> placed;
   for (std::size_t i = 0; i < model.initializers.size(); ++i) {
     const TensorView& tensor = model.initializers[i].data;
     const auto size = stored_bytes(tensor);
-    if (size < kSmallestExternal || tensor.dtype == DType::String) continue;
+    if (plan.ranges[i] || is_kept_inside(tensor)) continue;
     const auto [known, is_new] = placed.try_emplace(key_of(tensor));
     if (is_new) {
-      known->second = {align(plan.size, size), size};
+      known->second = {location, align(plan.size, size), size};
       plan.tensors.push_back(&tensor);
       plan.offsets.push_back(known->second.offset);
       plan.size = known->second.offset + size;

@@ -72,29 +72,40 @@ std::string external_name(const std::string& path, const WriteOptions& options) 
   return name;
 }
 
+void check_overwrites_nothing(const ExternalData& linked, const std::string& name, const std::string& path) {
+  for (const auto& range : linked.ranges) {
+    if (range && range->location == name) {
+      fail("external data of " + path + ": '" + name + "' is the file that its weights are linked from");
+    }
+  }
+}
+
 }  // namespace
 
 WriteResult write_model(const Model& model, const std::string& path, const WriteOptions& options, AtomicFiles& files) {
   check_weights(model);
-  const auto inside = no_external_data(model);
-  const ModelEncoder whole(model, inside);
+  const ExternalData linked = options.link_weights ? plan_links(model, path) : no_external_data(model);
+  const ModelEncoder whole(model, linked);
   if (!options.external_data && whole.size() <= kLargestMessage) {
-    write_main(model, inside, whole, path, files);
-    return {.bytes = whole.size()};
+    write_main(model, linked, whole, path, files);
+    return {.bytes = whole.size(), .linked_bytes = linked.linked_size};
   }
 
-  const auto external = plan_external_data(model, external_name(path, options));
+  const auto name = external_name(path, options);
+  const auto external = plan_external_data(model, name, linked);
+  check_overwrites_nothing(linked, name, path);
   const ModelEncoder graph(model, external);
   if (graph.size() > kLargestMessage) {
     fail("cannot write " + path + ": the graph without its weights has " + std::to_string(graph.size()) +
          " bytes, more than the 2 GB that a model file may have");
   }
-  const auto external_path = (std::filesystem::path(path).parent_path() / external.location).string();
+  const auto external_path = (std::filesystem::path(path).parent_path() / name).string();
   if (!external.tensors.empty()) write_external(external, external_path, files);
   write_main(model, external, graph, path, files);
   return {.bytes = graph.size() + external.size,
           .external_path = external.tensors.empty() ? "" : external_path,
-          .external_bytes = external.size};
+          .external_bytes = external.size,
+          .linked_bytes = external.linked_size};
 }
 
 WriteResult write_model(const Model& model, const std::string& path, const WriteOptions& options) {

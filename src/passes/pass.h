@@ -11,6 +11,8 @@ struct PassContext {
   const ModuleTree& modules;
   // Passes that cross module borders (provenance merged) or fuse operators run only when the user asked for it.
   bool optimize = false;
+  // Weights stay as they lie in their files, also those that are read transposed.
+  bool keep_layouts = false;
 };
 
 // Runs all of them, in order.

@@ -8,7 +8,8 @@ void run_passes(onnx::Model& model, const PassContext& context) {
   if (context.optimize) {
     for (const Pass pass : {fold_batch_norm, merge_equal_nodes}) pass(model, context);
   }
-  for (const Pass pass : {transpose_weights, remove_dead}) pass(model, context);
+  if (!context.keep_layouts) transpose_weights(model, context);
+  remove_dead(model, context);
 }
 
 }  // namespace modelexport::passes

@@ -164,7 +164,7 @@ class Printer {
   }
 
   std::string value(const Argument& argument) const {
-    return std::visit([this](const auto& item) { return literal(item); }, argument.value);
+    return std::visit([&](const auto& item) { return literal(item); }, argument.value);
   }
   static std::string literal(std::monostate /*none*/) { return "None"; }
   std::string literal(ValueRef ref) const { return name(ref.id); }

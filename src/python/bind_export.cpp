@@ -34,6 +34,7 @@ ExportOptions read_options(const nb::dict& given) {
   take(given, "optimize", options.optimize);
   take(given, "metadata", metadata);
   take(given, "external_data", options.external_data);
+  take(given, "link_weights", options.link_weights);
   take(given, "export_params", options.export_params);
   take(given, "buffer_outputs", options.buffer_outputs);
   take(given, "custom_ops_keep", options.custom_ops_keep);
@@ -64,6 +65,7 @@ AnyDict to_dict(const ExportReport& report) {
   result["auxiliary_types"] = report.auxiliary_types;
   result["mutated"] = report.mutated;
   result["file_bytes"] = report.file_bytes;
+  result["linked_bytes"] = report.linked_bytes;
   result["decisions"] = report.decisions;
   add_stages(result, report.stages);
   return result;

@@ -55,7 +55,7 @@ std::vector<NodeRecord> records_of(const onnx::Model& model) {
     record.outputs = names(node.outputs);
     with_context(fmt::format("node '{}'", node.name), [&] {
       for (const auto& [key, value] : node.metadata) {
-        with_context(key, [&] { read_entry(record, key, value); });
+        with_context(key, [&, &key = key, &value = value] { read_entry(record, key, value); });
       }
     });
     records.push_back(std::move(record));

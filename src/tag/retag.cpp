@@ -129,7 +129,8 @@ std::vector<ModuleInfo> read_module_list(const std::string& path) {
     const bool is_sidecar = nested != nullptr && root.find("format") != nullptr;
     std::vector<ModuleInfo> modules;
     for (const auto& [module, entry] : (is_sidecar ? *nested : root).object()) {
-      modules.push_back(with_context(json::quote(module), [&] { return read_module(module, entry); }));
+      modules.push_back(
+          with_context(json::quote(module), [&module = module, &entry = entry] { return read_module(module, entry); }));
     }
     return modules;
   });

@@ -81,7 +81,7 @@ template <typename Read>
 auto read_all(const json::Value& object, Read&& read) {
   std::vector<decltype(read(std::string(), object))> records;
   for (const auto& [key, entry] : object.object()) {
-    records.push_back(with_context(json::quote(key), [&] { return read(key, entry); }));
+    records.push_back(with_context(json::quote(key), [&, &key = key, &entry = entry] { return read(key, entry); }));
   }
   return records;
 }
