@@ -70,8 +70,9 @@ def export(
         export_params (bool): False makes the parameters inputs of the model.
         keep_initializers_as_inputs (bool): True lists the parameters as inputs that have a default.
         external_data (bool): weights into ``<path>.data`` whatever their size; above 2 GB they go there anyway.
-        weights (str): "copy" (default), or "link": weights that torch has mapped from a file (safetensors, torch.load with
-            mmap=True) stay there, and the model says where they are. The file must be in the model's folder or below.
+        weights (str): "copy" (default), or "link": weights that torch has mapped from a file (safetensors,
+            or torch.load with mmap=True) stay there, and the model says where. The file must be in the model's folder
+            or below.
         metadata (str): "full", "minimal" (this project's keys only) or "none" (the sidecar alone has the tags).
         buffer_outputs (bool): new values of buffers that the model writes become outputs.
         custom_ops (str): "refuse" (default) or "keep" operators without an ONNX form as nodes of their own domain.

@@ -170,9 +170,8 @@ def _core_fields(path: str, options: ExportOptions, strategy: Strategy, report: 
         "builtin_tracking_enabled": strategy.builtin_tracking,
         "opset_version": options.opset_version,
         "file_bytes": report["file_bytes"],
-        "linked_bytes": report["linked_bytes"],
         "mutated": report["mutated"],
-    } | {key: report[key] for key in ("torch_exporter",) if key in report}
+    } | {key: report[key] for key in ("linked_bytes", "torch_exporter") if key in report}
 
 
 def _enhanced_metrics(report: Mapping[str, Any], export_time: float, stages: Stages, memory_mb: int) -> dict[str, Any]:

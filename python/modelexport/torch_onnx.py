@@ -99,7 +99,7 @@ def export_projected(
 
 
 def _check_options(options: ExportOptions) -> None:
-    for name, default in (("buffer_outputs", False), ("custom_ops", "refuse")):
+    for name, default in (("buffer_outputs", False), ("custom_ops", "refuse"), ("weights", "copy")):
         if getattr(options, name) != default:
             raise InvalidInputError(f"{name} is not available with torch's own exporters")
 
