@@ -63,7 +63,7 @@ def export(
         input_names, output_names (list[str]): one a tensor; default: forward's argument names and the keys of the
             output structure.
         dynamic_axes (dict): ``{"x": {0: "batch"}}`` or ``{"x": [0]}``; keys may be strings, as in JSON.
-        dynamic_shapes: torch's form of the same; a plain string stands for a dynamic axis of that name.
+        dynamic_shapes (Any): torch's form of the same; a plain string stands for a dynamic axis of that name.
         do_constant_folding (bool): evaluate constant parts, default True.
         optimize (bool): also fold across modules (BatchNormalization into convolutions), default False.
         training (torch.onnx.TrainingMode): EVAL (default), TRAINING or PRESERVE.
