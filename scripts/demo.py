@@ -1,6 +1,6 @@
 """Exports BERT-base with random weights, and shows its module tree, parity with eager, time and size.
 
-    python scripts/demo.py [folder]      (default: out/demo)
+python scripts/demo.py [folder]      (default: out/demo)
 """
 
 from __future__ import annotations

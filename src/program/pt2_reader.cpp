@@ -318,7 +318,7 @@ void Pt2Reader::read_output_names(json::Reader module_calls, const FieldNames& f
   std::string structure;
   module_calls.array([&] {
     const Members call(module_calls);
-    if (call.at("fqn").string() != "" || !structure.empty()) return;
+    if (!call.at("fqn").string().empty() || !structure.empty()) return;
     json::Reader signature = call.at("signature");
     if (!signature.accept_null()) structure = read_member(signature, "out_spec");
   });

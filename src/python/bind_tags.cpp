@@ -88,13 +88,13 @@ std::vector<tag::NodeRecord> load(const std::string& path, const std::string& so
   return tag::load_tags(path, source_from_name(source));
 }
 
-nb::object read_sidecar(const std::string& path) {
+nb::dict read_sidecar(const std::string& path) {
   json::Value root;
   {
     const nb::gil_scoped_release release;
     root = tag::read_sidecar_json(path);
   }
-  return to_python(root);
+  return nb::cast<nb::dict>(to_python(root));
 }
 
 nb::list query_tags(const std::string& path, const std::string& text, const std::string& source) {

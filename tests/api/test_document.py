@@ -25,6 +25,8 @@ from tests.api.document import Block, blocks
 from tests.api.running import assert_same, checked, run
 
 PYTHON = blocks("python")
+# One namespace, so one process.
+pytestmark = pytest.mark.xdist_group("document")
 
 
 class Attention(nn.Module):

@@ -37,19 +37,40 @@ def tagged_nodes() -> list[onnx.NodeProto]:
     make = helper.make_node
     linear = "aten.linear.default"
     return [
-        _tags(make("MatMul", ["x", "layers.0.fc.weight"], ["a"], "/layers.0/fc/MatMul"),
-              "/Net/Block.0/Linear", "layers.0.fc", linear),
+        _tags(
+            make("MatMul", ["x", "layers.0.fc.weight"], ["a"], "/layers.0/fc/MatMul"),
+            "/Net/Block.0/Linear",
+            "layers.0.fc",
+            linear,
+        ),
         _tags(make("Relu", ["a"], ["b"], "/layers.0/Relu"), "/Net/Block.0", "layers.0", "aten.relu.default"),
-        _tags(make("MatMul", ["b", "layers.1.fc.weight"], ["c"], "/layers.1/fc/MatMul"),
-              "/Net/Block.1/Linear", "layers.1.fc", linear),
-        _tags(make("Shape", ["c"], ["s"], "/layers.1/Shape"), "/Net/Block.1", "layers.1", "aten.view.default",
-              role="auxiliary", provenance="inherited"),
+        _tags(
+            make("MatMul", ["b", "layers.1.fc.weight"], ["c"], "/layers.1/fc/MatMul"),
+            "/Net/Block.1/Linear",
+            "layers.1.fc",
+            linear,
+        ),
+        _tags(
+            make("Shape", ["c"], ["s"], "/layers.1/Shape"),
+            "/Net/Block.1",
+            "layers.1",
+            "aten.view.default",
+            role="auxiliary",
+            provenance="inherited",
+        ),
         _tags(make("Reshape", ["c", "s"], ["d"], "/layers.1/Reshape"), "/Net/Block.1", "layers.1", "aten.view.default"),
         _tags(make("MatMul", ["d", "shared.weight"], ["e"], "/shared/MatMul"), "/Net/Linear", "shared", linear),
-        _tags(make("MatMul", ["e", "shared.weight"], ["f"], "/shared/MatMul_1"), "/Net/Linear", "shared", linear,
-              call="1"),
-        _tags(make("Add", ["f", "b"], ["y"], "/Add"), "/Net", "", "aten.add.Tensor", provenance="merged",
-              sources="['layers.0', 'shared@1']"),
+        _tags(
+            make("MatMul", ["e", "shared.weight"], ["f"], "/shared/MatMul_1"), "/Net/Linear", "shared", linear, call="1"
+        ),
+        _tags(
+            make("Add", ["f", "b"], ["y"], "/Add"),
+            "/Net",
+            "",
+            "aten.add.Tensor",
+            provenance="merged",
+            sources="['layers.0', 'shared@1']",
+        ),
     ]
 
 
@@ -102,15 +123,35 @@ def sidecar(nodes: list[onnx.NodeProto], model_path: str) -> dict[str, Any]:
         "tag_statistics": statistics,
         "node_tags": node_tags,
         "modules": {
-            "": {"class": "Net", "qualified_class": "app.Net", "parameters": 0, "calls": 1,
-                 "children": ["layers", "shared"]},
-            "layers": {"class": "ModuleList", "qualified_class": "torch.nn.modules.container.ModuleList",
-                       "parameters": 0, "calls": 0, "children": ["layers.0", "layers.1"]},
-            "layers.0": {"class": "Block", "qualified_class": "app.Block", "parameters": 0, "calls": 1,
-                         "children": ["layers.0.fc"]},
+            "": {
+                "class": "Net",
+                "qualified_class": "app.Net",
+                "parameters": 0,
+                "calls": 1,
+                "children": ["layers", "shared"],
+            },
+            "layers": {
+                "class": "ModuleList",
+                "qualified_class": "torch.nn.modules.container.ModuleList",
+                "parameters": 0,
+                "calls": 0,
+                "children": ["layers.0", "layers.1"],
+            },
+            "layers.0": {
+                "class": "Block",
+                "qualified_class": "app.Block",
+                "parameters": 0,
+                "calls": 1,
+                "children": ["layers.0.fc"],
+            },
             "layers.0.fc": {"class": "Linear", "qualified_class": LINEAR, "parameters": 16, "calls": 1, "children": []},
-            "layers.1": {"class": "Block", "qualified_class": "app.Block", "parameters": 0, "calls": 1,
-                         "children": ["layers.1.fc"]},
+            "layers.1": {
+                "class": "Block",
+                "qualified_class": "app.Block",
+                "parameters": 0,
+                "calls": 1,
+                "children": ["layers.1.fc"],
+            },
             "layers.1.fc": {"class": "Linear", "qualified_class": LINEAR, "parameters": 16, "calls": 1, "children": []},
             "shared": {"class": "Linear", "qualified_class": LINEAR, "parameters": 16, "calls": 2, "children": []},
         },

@@ -24,8 +24,15 @@ def run(line: str, folder: Path) -> str:
     """Run one command line in a shell and return what a terminal would show."""
     environment = os.environ | {"PATH": f"{EXECUTABLE.parent}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
     done = subprocess.run(
-        line, shell=True, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
-        check=False, text=True,
+        line,
+        shell=True,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=60,
+        check=False,
+        text=True,
     )
     return done.stdout + (f"[exit {done.returncode}]\n" if done.returncode else "")
 

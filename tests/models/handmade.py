@@ -91,9 +91,7 @@ class Structures(nn.Module):
         super().__init__()
         self.lin = nn.Linear(4, 4)
 
-    def forward(
-        self, batch: dict[str, torch.Tensor], bias: torch.Tensor | None = None
-    ) -> dict[str, Any]:
+    def forward(self, batch: dict[str, torch.Tensor], bias: torch.Tensor | None = None) -> dict[str, Any]:
         a, b = batch["a"], batch["b"]
         out = self.lin(a) + b
         if bias is not None:
