@@ -76,6 +76,8 @@ def export(
         metadata (str): "full", "minimal" (this project's keys only) or "none" (the sidecar alone has the tags).
         buffer_outputs (bool): new values of buffers that the model writes become outputs.
         custom_ops (str): "refuse" (default) or "keep" operators without an ONNX form as nodes of their own domain.
+        fallback (bool): operators without an ONNX form are decomposed by torch, or else torch.onnx.export writes the
+            file; default True. One warning and the result's ``fallbacks`` say what fell back, where and why.
         kwargs (dict): keyword arguments of forward, beside ``inputs``.
         require_context (bool): an operation whose module neither torch nor its neighbours tell is an error, rather
             than the root's.

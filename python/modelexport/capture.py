@@ -40,6 +40,10 @@ class Captured:
     symbol_names: Mapping[str, str]
     output_axes: tuple[str, ...] = ()
 
+    def of(self, program: ExportedProgram) -> Captured:
+        """The same capture with its program in another form."""
+        return dataclasses.replace(self, program=program)
+
 
 def capture(model: torch.nn.Module, inputs: Any, options: ExportOptions) -> Captured:
     """Captures ``model`` and leaves it as it was.

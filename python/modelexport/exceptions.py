@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class ModelExportError(Exception):
     """The root: whatever goes wrong in an export that is not a bug of the caller's own code."""
@@ -16,7 +18,14 @@ class CaptureError(ModelExportError):
 
 
 class UnsupportedOperatorError(ModelExportError):
-    """Some operators have no ONNX form here; the message lists each with its count and first module path."""
+    """Some operators have no ONNX form here; the message lists each with its count and first module path.
+
+    ``operators`` has them as (``aten.foo.default``, calls, path of the first module, why); why may be empty.
+    """
+
+    def __init__(self, message: str = "", operators: Sequence[tuple[str, int, str, str]] = ()) -> None:
+        super().__init__(message)
+        self.operators = list(operators)
 
 
 class OutputError(ModelExportError, OSError):

@@ -18,6 +18,7 @@ from modelexport import _core
 from modelexport.capture import Captured, capture, check_count, from_program
 from modelexport.environment import read_environment
 from modelexport.exceptions import InvalidInputError, OutputError
+from modelexport.fallback import with_fallback
 from modelexport.monitor import MemoryPeak
 from modelexport.naming import output_names
 from modelexport.options import ExportOptions, parse_options
@@ -88,7 +89,9 @@ def write_native(job: Job) -> dict[str, Any]:
     """torch.export's graph, lowered by the core."""
     with job.stages.stage("capture"):
         captured = _captured(job.model, job.inputs, job.options)
-    return _lowered(captured, job)
+    if not job.options.fallback:
+        return _lowered(captured, job)
+    return with_fallback(captured.program, lambda program: _lowered(captured.of(program), job), job)
 
 
 NATIVE = Strategy("htp_builtin", True, write_native)
@@ -171,6 +174,7 @@ def _core_fields(path: str, options: ExportOptions, strategy: Strategy, report: 
         "opset_version": options.opset_version,
         "file_bytes": report["file_bytes"],
         "mutated": report["mutated"],
+        "fallbacks": report.get("fallbacks", []),
     } | {key: report[key] for key in ("linked_bytes", "torch_exporter") if key in report}
 
 

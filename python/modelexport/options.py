@@ -37,6 +37,7 @@ class ExportOptions:
     metadata: Literal["full", "minimal", "none"] = "full"
     buffer_outputs: bool = False
     custom_ops: Literal["refuse", "keep"] = "refuse"
+    fallback: bool = True
     kwargs: Mapping[str, Any] | None = None
     require_context: bool = False
     verbose: bool = False
@@ -68,6 +69,7 @@ _FLAGS = (
     "keep_initializers_as_inputs",
     "external_data",
     "buffer_outputs",
+    "fallback",
     "require_context",
     "verbose",
 )

@@ -3,6 +3,8 @@
 
 #include <exception>
 
+#include "lower/lower.h"
+#include "program/program_builder.h"
 #include "python/bindings.h"
 #include "support/error.h"
 
@@ -34,9 +36,22 @@ const char* exception_name(ErrorKind kind) {
   return "InternalError";
 }
 
+// UnsupportedOperatorError(message, [(operator, calls, path of the first module, why), ...]).
+void raise_unsupported(const lower::UnsupportedOperators& error) {
+  nb::list operators;
+  for (const lower::UnsupportedOperator& op : error.operators) {
+    operators.append(
+        nb::make_tuple(program::torch_name(op.target).c_str(), op.count, op.module.c_str(), op.why.c_str()));
+  }
+  const nb::object type = nb::module_::import_("modelexport.exceptions").attr("UnsupportedOperatorError");
+  PyErr_SetObject(type.ptr(), type(error.what(), operators).ptr());
+}
+
 void translate(const std::exception_ptr& thrown, void*) {
   try {
     std::rethrow_exception(thrown);
+  } catch (const lower::UnsupportedOperators& error) {
+    raise_unsupported(error);
   } catch (const Error& error) {
     const nb::object type = nb::module_::import_("modelexport.exceptions").attr(exception_name(error.kind()));
     PyErr_SetString(type.ptr(), error.what());

@@ -41,7 +41,7 @@ def assert_same_as_eager(
     program = torch.export.export(
         copy.deepcopy(model), clones(args), dynamic_shapes=options.pop("dynamic_shapes", None)
     )
-    modelexport.export(program, None, str(path), **options)
+    modelexport.export(program, None, str(path), fallback=False, **options)
     proto = assert_valid(path)
     runner = session(path)
     for given in (args, *others):

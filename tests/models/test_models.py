@@ -30,7 +30,7 @@ def test_exports_with_parity_and_right_tags(name: str, tmp_path: Path) -> None:
     model = case.build().eval()
     args, kwargs = case.inputs()
     path = tmp_path / "model.onnx"
-    result = modelexport.export(model, args or kwargs, str(path))
+    result = modelexport.export(model, args or kwargs, str(path), fallback=False)
     assert result["tagged_operations"] == result["total_operations"]
     graph = assert_valid(path).graph
     assert result["total_operations"] == count_nodes(graph)
@@ -51,6 +51,6 @@ def test_every_setting_gives_the_same_results(name: str, opset: int, settings: d
     model = HANDMADE[name].build().eval()
     args, kwargs = HANDMADE[name].inputs()
     path = tmp_path / "model.onnx"
-    modelexport.export(model, args or kwargs, str(path), opset_version=opset, **settings)
+    modelexport.export(model, args or kwargs, str(path), opset_version=opset, fallback=False, **settings)
     assert_valid(path)
     assert_parity(model, path, *HANDMADE[name].inputs())

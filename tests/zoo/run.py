@@ -48,7 +48,7 @@ def attempt(name: str, regions: bool) -> dict[str, Any]:
             with torch.no_grad():
                 torch.export.export(model, (), given, strict=False)
             stage = "export"
-            modelexport.export(model, given, str(path))
+            modelexport.export(model, given, str(path), fallback=False)
             stage = "check"
             assert_valid(path)
             stage = "parity"
