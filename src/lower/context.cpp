@@ -1,6 +1,8 @@
 #include "lower/context.h"
 
 #include <algorithm>
+#include <array>
+#include <complex>
 
 #include "lower/lower.h"
 #include "support/error.h"
@@ -19,7 +21,7 @@ namespace {
 }
 
 DType dtype_of_number(const Argument& argument) {
-  if (argument.as<double>() != nullptr) return DType::Float32;
+  if (argument.as<double>() != nullptr || argument.as<std::complex<double>>() != nullptr) return DType::Float32;
   if (argument.as<bool>() != nullptr) return DType::Bool;
   return DType::Int64;
 }
@@ -58,22 +60,31 @@ V Context::value_of(const Argument& argument) {
 V Context::tensor(std::string_view name) {
   const Argument& argument = arg(name);
   if (argument.is_none()) wrong_type(name, "given");
-  return value_of(argument);
+  const auto part = part_of(name);
+  return part ? part_of_value(argument, *part) : value_of(argument);
 }
 
-V Context::optional_tensor(std::string_view name) { return has(name) ? value_of(arg(name)) : V{}; }
+V Context::optional_tensor(std::string_view name) { return has(name) ? tensor(name) : V{}; }
 
 Values Context::tensors(std::string_view name) {
   const auto* list = arg(name).as<Arguments>();
   if (list == nullptr) wrong_type(name, "a list of tensors");
   Values values;
-  for (const Argument& item : *list) values.push_back(item.is_none() ? V{} : value_of(item));
+  for (const Argument& item : *list) {
+    const auto part = part_of(name, static_cast<int64_t>(values.size()));
+    values.push_back(item.is_none() ? V{} : part ? part_of_value(item, *part) : value_of(item));
+  }
   return values;
 }
 
 V Context::operand(std::string_view name, DType dtype) {
   const Argument& argument = arg(name);
-  // A number is made in the wanted type at once: no rounding on the way, no Cast.
+  const auto part = part_of(name);
+  return part ? part_as(argument, *part, dtype) : as_type(argument, dtype);
+}
+
+// A number is made in the wanted type at once: no rounding on the way, no Cast.
+V Context::as_type(const Argument& argument, DType dtype) {
   if (const auto* integer = argument.as<int64_t>()) return b.scalar_int(*integer, dtype);
   if (const auto* real = argument.as<double>()) return b.scalar(*real, dtype);
   return b.cast(value_of(argument), dtype);
@@ -84,7 +95,85 @@ V Context::scalar(std::string_view name, DType dtype) { return operand(name, dty
 bool Context::is_number(std::string_view name) const {
   const Argument& argument = arg(name);
   if (const auto* reference = argument.as<ValueRef>()) return graph_.values[reference->id].kind != Kind::Tensor;
-  return argument.as<int64_t>() != nullptr || argument.as<double>() != nullptr || argument.as<bool>() != nullptr;
+  return argument.as<int64_t>() != nullptr || argument.as<double>() != nullptr || argument.as<bool>() != nullptr ||
+         argument.as<std::complex<double>>() != nullptr;
+}
+
+// ---- complex numbers
+// -----------------------------------------------------------------------------------------------------------
+
+namespace {
+
+// Arguments that say which elements, or how much of them.
+bool selects(std::string_view name) {
+  constexpr std::array<std::string_view, 7> kNames = {"index", "indices", "mask", "condition", "repeats", "alpha", "beta"};
+  return std::ranges::find(kNames, name) != kNames.end();
+}
+
+}  // namespace
+
+Context Context::seeing(Part part, std::vector<SeenArgument> exceptions) const {
+  Context seen = *this;
+  seen.part_ = part;
+  seen.exceptions_ = std::move(exceptions);
+  return seen;
+}
+
+std::optional<Part> Context::part_of(std::string_view name, int64_t item) const {
+  if (!part_ || selects(name)) return std::nullopt;
+  const auto found = std::ranges::find_if(exceptions_, [&](const SeenArgument& argument) {
+    return argument.name == name && (argument.item < 0 || argument.item == item);
+  });
+  return found == exceptions_.end() ? *part_ : found->part;
+}
+
+V Context::part_of_value(const Argument& argument, Part part) {
+  if (const auto* number = argument.as<std::complex<double>>()) {
+    const double seen = part == Part::Real        ? number->real()
+                        : part == Part::Imaginary ? number->imag()
+                        : part == Part::Zero      ? 0.0
+                                                  : std::abs(*number);
+    return b.scalar(seen, DType::Float64);
+  }
+  const auto* reference = argument.as<ValueRef>();
+  const bool is_tensor = reference != nullptr && graph_.values[reference->id].kind == Kind::Tensor;
+  const bool has_imaginary = is_tensor && is_complex(graph_.values[reference->id].dtype);
+  if (part == Part::Real || (part == Part::Magnitude && !has_imaginary)) return value_of(argument);
+  if (part == Part::Imaginary && has_imaginary) return lowerer_.imaginary(reference->id);
+  if (part == Part::Magnitude) {
+    const V re = lowerer_.value(reference->id);
+    const V im = lowerer_.imaginary(reference->id);
+    return b.op("Sqrt", {b.add(b.mul(re, re), b.mul(im, im))});
+  }
+  if (!is_tensor) return b.scalar(0, DType::Float32);
+  const program::Value& recorded = graph_.values[reference->id];
+  return b.expand(b.scalar(0, part_type(recorded.dtype)), sizes_of(recorded.sizes));
+}
+
+V Context::imaginary_of(const Argument& argument) { return lowerer_.imaginary(argument.as<ValueRef>()->id); }
+
+V Context::part_as(const Argument& argument, Part part, DType dtype) {
+  const bool is_real_number = argument.as<int64_t>() != nullptr || argument.as<double>() != nullptr;
+  if (is_real_number && part == Part::Real) return as_type(argument, dtype);
+  return b.cast(part_of_value(argument, part), dtype);
+}
+
+Complex Context::complex(std::string_view name, DType dtype) {
+  Complex z{part_as(arg(name), Part::Real, dtype), {}};
+  if (has_complex(name)) z.im = part_as(arg(name), Part::Imaginary, dtype);
+  return z;
+}
+
+bool Context::has_complex(std::string_view name) const {
+  const auto is_complex_number = [&](const Argument& argument) {
+    const auto* reference = argument.as<ValueRef>();
+    return argument.as<std::complex<double>>() != nullptr ||
+           (reference != nullptr && is_complex(graph_.values[reference->id].dtype));
+  };
+  const Argument* argument = node.find(name);
+  if (argument == nullptr) return false;
+  if (const auto* list = argument->as<Arguments>()) return std::ranges::any_of(*list, is_complex_number);
+  return is_complex_number(*argument);
 }
 
 // ---- numbers
@@ -105,6 +194,7 @@ int64_t Context::integer(std::string_view name) {
 int64_t Context::integer_or(std::string_view name, int64_t otherwise) { return has(name) ? integer(name) : otherwise; }
 
 double Context::number(std::string_view name) {
+  if (arg(name).as<std::complex<double>>() != nullptr) unsupported("'" + std::string(name) + "' is complex");
   if (const auto* real = arg(name).as<double>()) return *real;
   return static_cast<double>(integer(name));
 }
@@ -214,8 +304,8 @@ const program::Value& Context::info(std::string_view name) const { return record
 
 DType Context::dtype(std::string_view name) const {
   const Argument& argument = arg(name);
-  return argument.as<ValueRef>() != nullptr && recorded(argument).kind == Kind::Tensor ? recorded(argument).dtype
-                                                                                       : dtype_of_number(argument);
+  if (argument.as<ValueRef>() == nullptr || recorded(argument).kind != Kind::Tensor) return dtype_of_number(argument);
+  return part_type(recorded(argument).dtype);
 }
 
 int64_t Context::rank(std::string_view name) const {

@@ -16,10 +16,29 @@ namespace modelexport::lower {
 
 class Lowerer;  // the driver (lower.cpp)
 
+// A complex tensor: its real and its imaginary part, of the same sizes. An empty imaginary part is zero.
+struct Complex {
+  V re;
+  V im;
+};
+
+// What a lowering that was written for real tensors sees of the complex numbers among its arguments.
+enum class Part : uint8_t { Real, Imaginary, Zero, Magnitude };
+
+// A part for one argument, or for one item of a list argument.
+struct SeenArgument {
+  std::string_view name;
+  Part part;
+  int64_t item = -1;
+};
+
 class Context {
  public:
   Context(Lowerer& lowerer, Builder& builder, const program::Graph& graph, const program::Node& node)
       : b(builder), node(node), lowerer_(lowerer), graph_(graph) {}
+  // The same call, of whose numbers only one part is seen: a real number has the imaginary part 0. What selects
+  // (indices, masks, conditions) is seen as it is. `exceptions` are arguments seen otherwise.
+  [[nodiscard]] Context seeing(Part part, std::vector<SeenArgument> exceptions = {}) const;
 
   Builder& b;
   const program::Node& node;
@@ -44,6 +63,10 @@ class Context {
   Sizes sizes(std::string_view name);  // int[] or SymInt[]
   // A Scalar (number or symbolic number) as a rank-0 tensor of `dtype`.
   V scalar(std::string_view name, DType dtype);
+  // A tensor or number of any type as a complex one; parts have type `dtype`.
+  Complex complex(std::string_view name, DType dtype);
+  // Whether the argument is, or lists, a complex tensor or number.
+  [[nodiscard]] bool has_complex(std::string_view name) const;
   // True when the argument is a Python number or symbolic number rather than a tensor.
   [[nodiscard]] bool is_number(std::string_view name) const;
   uint32_t graph_index(std::string_view name);  // of a sub-graph argument
@@ -52,7 +75,7 @@ class Context {
 
   // ---- what torch recorded ----------------------------------------------------------------------------------------
   [[nodiscard]] const program::Value& info(std::string_view name) const;  // of a tensor argument
-  [[nodiscard]] DType dtype(std::string_view name) const;
+  [[nodiscard]] DType dtype(std::string_view name) const;  // of a complex tensor: that of its parts
   [[nodiscard]] int64_t rank(std::string_view name) const;
   Sizes shape(std::string_view name);  // symbolic sizes as runtime values
   // Static sizes of a tensor argument, or nothing when some are symbolic.
@@ -64,7 +87,7 @@ class Context {
 
   [[nodiscard]] std::size_t n_outputs() const { return node.outputs.size(); }
   [[nodiscard]] const program::Value& out(std::size_t i = 0) const;
-  [[nodiscard]] DType out_dtype(std::size_t i = 0) const { return out(i).dtype; }
+  [[nodiscard]] DType out_dtype(std::size_t i = 0) const { return part_type(out(i).dtype); }
   [[nodiscard]] int64_t out_rank(std::size_t i = 0) const { return static_cast<int64_t>(out(i).sizes.size()); }
   Sizes out_sizes(std::size_t i = 0);
 
@@ -83,14 +106,21 @@ class Context {
   // The recorded value behind any argument that is a reference (tensor or symbolic number).
   [[nodiscard]] const program::Value& recorded(const program::Argument& argument) const;
   V value_of(const program::Argument& argument);  // tensor as it is; number or symbolic number as a rank-0 tensor
+  V imaginary_of(const program::Argument& argument);  // of a complex tensor, whose value_of is its real part
   // Refuses a combination of arguments that has no ONNX form, as an unsupported operator with `why`.
   [[noreturn]] void unsupported(const std::string& why) const;
 
  private:
   [[nodiscard]] const program::Argument& arg(std::string_view name) const;
+  [[nodiscard]] std::optional<Part> part_of(std::string_view name, int64_t item = -1) const;
+  V part_of_value(const program::Argument& argument, Part part);
+  V part_as(const program::Argument& argument, Part part, DType dtype);
+  V as_type(const program::Argument& argument, DType dtype);
 
   Lowerer& lowerer_;
   const program::Graph& graph_;
+  std::optional<Part> part_;
+  std::vector<SeenArgument> exceptions_;
 };
 
 }  // namespace modelexport::lower

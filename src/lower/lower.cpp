@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lower/op_table.h"
+#include "lower/ops/complex_form.h"
 #include "program/program_builder.h"
 
 namespace modelexport::lower {
@@ -57,7 +58,7 @@ Lowerer::Lowerer(const program::Program& program, Builder& builder, const LowerO
 
 void Lowerer::run() {
   const program::Graph& graph = program_.main();
-  frames_.push_back({&graph, Values(graph.values.size()), {}, {}});
+  frames_.push_back({&graph, Values(graph.values.size()), {}, {}, {}});
   bind_inputs(graph);
   lower_nodes(graph);
   if (!unsupported_order_.empty()) {
@@ -91,9 +92,13 @@ void Lowerer::bind_user_input(const program::Input& input, std::size_t position)
   const program::Value& recorded = frames_.back().graph->values[input.value];
   const std::string& name = position < options_.input_names.size() ? options_.input_names[position] : recorded.name;
   if (recorded.kind == program::Kind::Tensor) {
-    const V v = builder_.graph_input(name, recorded.dtype, shape_of(recorded.sizes));
-    frames_.back().values[input.value] = v;
+    const bool complex = is_complex(recorded.dtype);
+    onnx::Shape shape = shape_of(recorded.sizes);
+    if (complex) shape.push_back({2, ""});
+    const V v = builder_.graph_input(name, part_type(recorded.dtype), std::move(shape));
     learn_sizes(recorded, v);
+    const Complex parts = complex ? parts_of_pairs(v) : Complex{v, {}};
+    bind(input.value, parts);
     return;
   }
   // Numbers that may vary are rank-0 inputs; inside, symbolic integers have shape [1].
@@ -105,19 +110,47 @@ void Lowerer::bind_user_input(const program::Input& input, std::size_t position)
   learn_sizes(recorded, frames_.back().values[input.value]);
 }
 
+// A complex tensor enters and leaves the model as pairs of real numbers along a last axis.
+Complex Lowerer::parts_of_pairs(V pairs) {
+  const int64_t axis = builder_.rank(pairs).value() - 1;
+  return {builder_.gather(pairs, builder_.scalar_int(0), axis), builder_.gather(pairs, builder_.scalar_int(1), axis)};
+}
+
+V Lowerer::pairs_of_parts(const Complex& z) {
+  const int64_t axis = builder_.rank(z.re).value();
+  return builder_.concat({builder_.unsqueeze(z.re, {axis}), builder_.unsqueeze(z.im, {axis})}, axis);
+}
+
+void Lowerer::bind(program::ValueId id, const Complex& value) {
+  frames_.back().values[id] = value.re;
+  if (value.im) frames_.back().imaginary[id] = value.im;
+}
+
 void Lowerer::bind_weight(const program::Input& input) {
-  V& tied = weights_[identity_of(input.weight)];
+  if (!is_complex(input.weight.dtype)) return bind(input.value, {weight(input, input.target, input.weight), {}});
+  // Every second number is a real part, those between are the imaginary ones.
+  TensorView part = input.weight;
+  part.dtype = part_type(part.dtype);
+  part.offset *= 2;
+  for (int64_t& stride : part.strides) stride *= 2;
+  const V re = weight(input, input.target + ".real", part);
+  ++part.offset;
+  bind(input.value, {re, weight(input, input.target + ".imag", part)});
+}
+
+V Lowerer::weight(const program::Input& input, const std::string& name, const TensorView& data) {
+  V& tied = weights_[identity_of(data)];
   if (!tied) {
     // Constants of the program, also those inside of bodies, are no parameters that a caller could give.
     if (options_.export_params || input.kind == program::InputKind::Constant) {
-      tied = builder_.add_initializer(input.target, input.weight, input.kind == program::InputKind::Parameter);
+      tied = builder_.add_initializer(name, data, input.kind == program::InputKind::Parameter);
     } else {
       onnx::Shape shape;
-      for (int64_t size : input.weight.sizes) shape.push_back({size, ""});
-      tied = builder_.graph_input(input.target, input.weight.dtype, std::move(shape));
+      for (int64_t size : data.sizes) shape.push_back({size, ""});
+      tied = builder_.graph_input(name, data.dtype, std::move(shape));
     }
   }
-  frames_.back().values[input.value] = tied;
+  return tied;
 }
 
 // ---- calls
@@ -141,12 +174,7 @@ void Lowerer::lower_node(const program::Graph& graph, const program::Node& node)
     const std::string& path = program_.modules[node.scope].path;
     throw error.in(program::torch_name(node.target) + " in " + (path.empty() ? "the root module" : path));
   }
-  if (results.empty()) results.resize(node.outputs.size());
-  if (results.size() < node.outputs.size()) {
-    fail(ErrorKind::Internal, "the lowering of " + node.target + " gives " + std::to_string(results.size()) +
-                                  " results, torch has " + std::to_string(node.outputs.size()));
-  }
-  for (std::size_t i = 0; i < node.outputs.size(); ++i) define(graph, node.outputs[i], results[i]);
+  define_results(graph, node, std::move(results));
   if (builder_.graph().nodes.size() > before) ++report_.regions;
   builder_.set_stamp(outer);
 }
@@ -159,7 +187,8 @@ Values Lowerer::call(const program::Graph& graph, const program::Node& node) {
     return stand_ins(graph, node);
   }
   Context context(*this, builder_, graph, node);
-  return entry->lower(context);
+  if (!computes_with_complex(graph, node)) return entry->lower(context);
+  return lower_complex(context, entry->lower);
 }
 
 // Values of the recorded types, so that the rest of the program is looked at too before the one error is raised.
@@ -169,8 +198,9 @@ Values Lowerer::stand_ins(const program::Graph& graph, const program::Node& node
     const program::Value& recorded = graph.values[id];
     const bool tensor = recorded.kind == program::Kind::Tensor;
     onnx::Value value;
-    value.dtype = tensor ? recorded.dtype : DType::Int64;
+    value.dtype = tensor ? part_type(recorded.dtype) : DType::Int64;
     value.shape = tensor ? shape_of(recorded.sizes) : onnx::Shape{{1, ""}};
+    if (tensor && is_complex(recorded.dtype)) values.push_back({builder_.model().add_value(onnx::Value(value))});
     values.push_back({builder_.model().add_value(std::move(value))});
   }
   return values;
@@ -232,48 +262,77 @@ void Lowerer::note_unsupported(const program::Node& node, const std::string& why
   ++found->second.count;
 }
 
+// Results in the order of the call's, the imaginary part of a complex one behind its real part.
+void Lowerer::define_results(const program::Graph& graph, const program::Node& node, Values results) {
+  std::size_t expected = node.outputs.size();
+  for (program::ValueId id : node.outputs) expected += is_complex(graph.values[id].dtype) ? 1 : 0;
+  if (results.empty()) results.resize(expected);
+  if (results.size() < expected) {
+    fail(ErrorKind::Internal, "the lowering of " + node.target + " gives " + std::to_string(results.size()) +
+                                  " results, torch has " + std::to_string(expected));
+  }
+  std::size_t next = 0;
+  for (program::ValueId id : node.outputs) {
+    const program::Value& recorded = graph.values[id];
+    const bool complex = is_complex(recorded.dtype);
+    const V v = results[next++];
+    const V im = complex ? results[next++] : V{};
+    if (!v) continue;
+    Complex value{defined(recorded, v, complex ? "_real" : ""), {}};
+    if (im) value.im = defined(recorded, im, "_imag");
+    bind(id, value);
+    learn_sizes(recorded, value.re);
+  }
+}
+
 // Torch's record of a result is the truth: its type, its sizes and its name.
-void Lowerer::define(const program::Graph& graph, program::ValueId id, V v) {
-  if (!v) return;
-  const program::Value& recorded = graph.values[id];
-  if (recorded.kind == program::Kind::Tensor && !is_complex(recorded.dtype)) {
-    if (recorded.dtype != DType::Undefined && builder_.dtype(v) != recorded.dtype &&
-        builder_.dtype(v) != DType::Undefined && !builder_.value(v).is_sequence) {
-      v = builder_.cast(v, recorded.dtype);
+V Lowerer::defined(const program::Value& recorded, V v, const std::string& suffix) {
+  const DType dtype = part_type(recorded.dtype);
+  if (recorded.kind == program::Kind::Tensor) {
+    if (dtype != DType::Undefined && builder_.dtype(v) != dtype && builder_.dtype(v) != DType::Undefined &&
+        !builder_.value(v).is_sequence) {
+      v = builder_.cast(v, dtype);
     }
     if (builder_.value(v).initializer < 0 && !builder_.value(v).is_sequence) {
-      builder_.refine(v, recorded.dtype, shape_of(recorded.sizes));
+      builder_.refine(v, dtype, shape_of(recorded.sizes));
     }
   }
   onnx::Value& value = builder_.model().values[v.id];
   if (value.name.empty() && !recorded.name.empty()) {
     // Names of sub-graphs' values may repeat those of outer ones.
-    const uint32_t repeat = used_names_[recorded.name]++;
-    value.name = repeat == 0 ? recorded.name : recorded.name + "_" + std::to_string(repeat);
+    const std::string name = recorded.name + suffix;
+    const uint32_t repeat = used_names_[name]++;
+    value.name = repeat == 0 ? name : name + "_" + std::to_string(repeat);
   }
-  frames_.back().values[id] = v;
-  learn_sizes(recorded, v);
+  return v;
 }
 
 Values Lowerer::lower_body(uint32_t index, const Values& inputs) {
   const program::Graph& graph = *program_.graphs.at(index);
-  frames_.push_back({&graph, Values(graph.values.size()), {}, {}});
+  frames_.push_back({&graph, Values(graph.values.size()), {}, {}, {}});
   std::size_t next = 0;
   for (const program::Input& input : graph.inputs) {
     if (input.weight.storage != nullptr) {
       bind_weight(input);
       continue;
     }
-    if (next >= inputs.size()) fail(ErrorKind::Internal, "a sub-graph has more inputs than its caller gives");
+    const bool complex = input.value != program::kNoValue && is_complex(graph.values[input.value].dtype);
+    if (next + (complex ? 1 : 0) >= inputs.size()) {
+      fail(ErrorKind::Internal, "a sub-graph has more inputs than its caller gives");
+    }
     const V v = inputs[next++];
+    const V im = complex ? inputs[next++] : V{};
     if (input.value == program::kNoValue || !v) continue;
-    frames_.back().values[input.value] = v;
+    bind(input.value, {v, im});
     learn_sizes(graph.values[input.value], v);
   }
   lower_nodes(graph);
   Values outputs;
   for (const program::Output& output : graph.outputs) {
     outputs.push_back(output_value(output));
+    if (const auto* reference = output.value.as<program::ValueRef>(); reference != nullptr) {
+      if (is_complex(graph.values[reference->id].dtype)) outputs.push_back(imaginary(reference->id));
+    }
   }
   frames_.pop_back();
   return outputs;
@@ -305,9 +364,10 @@ void Lowerer::bind_outputs(const program::Graph& graph) {
     }
     const bool user = output.kind == program::OutputKind::UserOutput;
     if (user) ++user_outputs;
-    if (const auto* reference = output.value.as<program::ValueRef>();
-        reference != nullptr && graph.values[reference->id].kind != program::Kind::Tensor) {
-      v = builder_.squeeze(v, {0});
+    if (const auto* reference = output.value.as<program::ValueRef>()) {
+      const program::Value& recorded = graph.values[reference->id];
+      if (recorded.kind != program::Kind::Tensor) v = builder_.squeeze(v, {0});
+      if (is_complex(recorded.dtype)) v = pairs_of_parts({v, imaginary(reference->id)});
     }
     const bool is_input = std::find(builder_.graph().inputs.begin(), builder_.graph().inputs.end(), v.id) !=
                           builder_.graph().inputs.end();
@@ -341,6 +401,8 @@ void Lowerer::bind_outputs(const program::Graph& graph) {
 // --------------------------------------------------------------------------------------------------
 
 V Lowerer::value(program::ValueId id) { return frames_.back().values.at(id); }
+
+V Lowerer::imaginary(program::ValueId id) { return frames_.back().imaginary.at(id); }
 
 onnx::Shape Lowerer::shape_of(const std::vector<program::Dim>& dims) {
   onnx::Shape shape;

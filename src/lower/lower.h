@@ -52,8 +52,10 @@ class Lowerer {
   void run();
 
   // ---- for Context ------------------------------------------------------------------------------------------------
-  V value(program::ValueId id);
+  V value(program::ValueId id);      // of a complex tensor: its real part
+  V imaginary(program::ValueId id);  // of a complex tensor
   Size size_of(const program::Dim& dim);
+  // A complex tensor takes two places in `inputs` and in the results: its real and its imaginary part.
   Values lower_body(uint32_t index, const Values& inputs);
   [[nodiscard]] const program::Program& program() const { return program_; }
   [[nodiscard]] onnx::Shape shape_of(const std::vector<program::Dim>& dims);
@@ -63,6 +65,7 @@ class Lowerer {
   struct Frame {
     const program::Graph* graph;
     Values values;                                                    // by program value id
+    std::unordered_map<program::ValueId, V> imaginary;                // of complex tensors
     std::unordered_map<program::ExprId, Size> sizes;                  // runtime sizes by expression
     std::unordered_map<program::ExprId, std::pair<V, int64_t>> axes;  // where a size can be read
   };
@@ -70,15 +73,20 @@ class Lowerer {
   void bind_inputs(const program::Graph& graph);
   void bind_user_input(const program::Input& input, std::size_t position);
   void bind_weight(const program::Input& input);
+  V weight(const program::Input& input, const std::string& name, const TensorView& data);
   void lower_nodes(const program::Graph& graph);
   void lower_node(const program::Graph& graph, const program::Node& node);
   Values call(const program::Graph& graph, const program::Node& node);
   Values stand_ins(const program::Graph& graph, const program::Node& node);
   Values keep_custom_op(const program::Graph& graph, const program::Node& node);
   void note_unsupported(const program::Node& node, const std::string& why);
-  void define(const program::Graph& graph, program::ValueId id, V v);
+  void define_results(const program::Graph& graph, const program::Node& node, Values results);
+  V defined(const program::Value& recorded, V v, const std::string& suffix);
   void bind_outputs(const program::Graph& graph);
   V output_value(const program::Output& output);
+  Complex parts_of_pairs(V pairs);
+  V pairs_of_parts(const Complex& z);
+  void bind(program::ValueId id, const Complex& value);
   void learn_sizes(const program::Value& recorded, V v);
   Size compute_size(program::ExprId expr);
   [[nodiscard]] const std::string& printed(program::ExprId expr);

@@ -99,6 +99,11 @@ bool is_floating(DType dtype) {
 
 bool is_complex(DType dtype) { return dtype == DType::Complex64 || dtype == DType::Complex128; }
 
+DType part_type(DType dtype) {
+  if (dtype == DType::Complex64) return DType::Float32;
+  return dtype == DType::Complex128 ? DType::Float64 : dtype;
+}
+
 bool is_unsigned(DType dtype) {
   return dtype == DType::UInt8 || dtype == DType::UInt16 || dtype == DType::UInt32 || dtype == DType::UInt64;
 }

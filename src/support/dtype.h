@@ -40,6 +40,8 @@ enum class DType : uint8_t {
 
 [[nodiscard]] bool is_floating(DType dtype);  // float16, bfloat16, float32, float64, float8
 [[nodiscard]] bool is_complex(DType dtype);
+// The type of a complex number's real and imaginary part; any other type is itself.
+[[nodiscard]] DType part_type(DType dtype);
 [[nodiscard]] bool is_integral(DType dtype);  // signed and unsigned integers, without bool
 [[nodiscard]] bool is_unsigned(DType dtype);
 

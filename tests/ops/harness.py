@@ -80,8 +80,13 @@ def run(path: Path, tensors: Sequence[torch.Tensor], level: ort.GraphOptimizatio
     return [_from_ort(value) for value in session.run_with_ort_values(None, feed)]
 
 
+def as_pairs(tensor: torch.Tensor) -> torch.Tensor:
+    """Complex numbers as they enter and leave a model, pairs along a last axis; other tensors as they are."""
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
+
+
 def _to_ort(tensor: torch.Tensor) -> ort.OrtValue:
-    tensor = tensor.contiguous()
+    tensor = as_pairs(tensor).contiguous()
     if tensor.dtype is torch.bfloat16:
         bits = tensor.view(torch.uint16).numpy()
         return ort.OrtValue.ortvalue_from_numpy_with_onnx_type(bits, onnx.TensorProto.BFLOAT16)
@@ -108,7 +113,7 @@ def _number(number: float) -> torch.Tensor:
 def compare(actual: Sequence[torch.Tensor], expected: Sequence[torch.Tensor], what: str, **tolerance: float) -> None:
     """Raises AssertionError unless number, shapes, dtypes and values are those expected."""
     assert len(actual) == len(expected), f"{what}: {len(actual)} outputs, expected {len(expected)}"
-    for i, (ours, theirs) in enumerate(zip(actual, expected, strict=True)):
+    for i, (ours, theirs) in enumerate(zip(actual, map(as_pairs, expected), strict=True)):
         rtol, atol = TOLERANCES.get(theirs.dtype, (0, 0))
         torch.testing.assert_close(
             ours,

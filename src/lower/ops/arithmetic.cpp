@@ -110,21 +110,6 @@ Values hypot(Context& c) {
   return {c.b.cast(c.b.op("Sqrt", {c.b.add(square("self"), square("other"))}), c.out_dtype())};
 }
 
-// The angle in the first quadrant, mirrored to where (x, y) lies.
-Values atan2(Context& c) {
-  Builder& b = c.b;
-  const DType dtype = c.out_dtype();
-  const V y = c.operand("self", dtype);
-  const V x = c.operand("other", dtype);
-  const V y_size = b.op("Abs", {y});
-  const V x_size = b.op("Abs", {x});
-  const V same = b.op("Equal", {y_size, x_size});  // 0/0 and inf/inf have no quotient
-  const V tangent = b.where(same, b.cast(is_positive(b, x_size), dtype), b.div(y_size, x_size));
-  const V angle = b.op("Atan", {tangent});
-  const V left = b.where(sign_bit(b, x), b.sub(number_like(b, M_PI, angle), angle), angle);
-  return {b.where(sign_bit(b, y), b.op("Neg", {left}), left)};
-}
-
 Values copysign(Context& c) {
   const DType dtype = c.out_dtype();
   const V size = c.b.op("Abs", {c.operand("self", dtype)});
@@ -207,8 +192,8 @@ const Row kRows[] = {
     {"aten::lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor", lerp},
     {"aten::lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor", lerp},
     {"aten::hypot(Tensor self, Tensor other) -> Tensor", hypot},
-    {"aten::atan2(Tensor self, Tensor other) -> Tensor", atan2},
-    {"aten::arctan2(Tensor self, Tensor other) -> Tensor", atan2},
+    {"aten::atan2(Tensor self, Tensor other) -> Tensor", binary_of<atan2>},
+    {"aten::arctan2(Tensor self, Tensor other) -> Tensor", binary_of<atan2>},
     {"aten::copysign.Tensor(Tensor self, Tensor other) -> Tensor", copysign},
     {"aten::copysign.Scalar(Tensor self, Scalar other) -> Tensor", copysign},
     {"aten::heaviside(Tensor self, Tensor values) -> Tensor", heaviside},

@@ -22,20 +22,52 @@ const Argument& argument(const Context& c, std::string_view name) {
   return *found;
 }
 
-// A body takes tensors as they are and numbers as one-element lists.
-V operand(Context& c, const Argument& argument) {
-  if (argument.is_none()) return {};
-  const bool is_tensor = argument.as<program::ValueRef>() != nullptr && c.recorded(argument).kind == Kind::Tensor;
-  const V v = c.value_of(argument);
-  return is_tensor ? v : c.b.unsqueeze(v, {0});
-}
-
+// A body takes real tensors as they are, complex ones in two parts, and numbers as one-element lists.
 Values operands(Context& c, std::string_view name) {
   Values values;
-  if (const auto* list = argument(c, name).as<Arguments>()) {
-    for (const Argument& item : *list) values.push_back(operand(c, item));
+  const auto* list = argument(c, name).as<Arguments>();
+  if (list == nullptr) return values;
+  for (const Argument& item : *list) {
+    const bool is_tensor = item.as<program::ValueRef>() != nullptr && c.recorded(item).kind == Kind::Tensor;
+    if (item.is_none()) {
+      values.push_back({});
+    } else if (!is_tensor) {
+      values.push_back(c.b.unsqueeze(c.value_of(item), {0}));
+    } else {
+      values.push_back(c.value_of(item));
+      if (is_complex(c.recorded(item).dtype)) values.push_back(c.imaginary_of(item));
+    }
   }
   return values;
+}
+
+// What torch recorded of the values that a body takes or gives, both parts of complex ones.
+std::vector<Value> in_parts(const std::vector<Value>& recorded) {
+  std::vector<Value> parts;
+  for (const Value& value : recorded) {
+    const bool complex = is_complex(value.dtype);
+    parts.push_back(value);
+    parts.back().dtype = part_type(value.dtype);
+    if (!complex) continue;
+    parts.push_back(parts.back());
+    parts[parts.size() - 2].name += "_real";
+    parts.back().name += "_imag";
+  }
+  return parts;
+}
+
+std::vector<Value> recorded_outputs(const Context& c) {
+  std::vector<Value> recorded;
+  for (std::size_t i = 0; i < c.n_outputs(); ++i) recorded.push_back(c.out(i));
+  return in_parts(recorded);
+}
+
+std::vector<Value> recorded_inputs(const Graph& graph) {
+  std::vector<Value> recorded;
+  for (const program::Input& input : graph.inputs) {
+    recorded.push_back(input.value == program::kNoValue ? Value{} : graph.values.at(input.value));
+  }
+  return in_parts(recorded);
 }
 
 Values joined(Values a, const Values& b) {
@@ -66,28 +98,32 @@ onnx::Shape shape_of(const Value& recorded) {
 
 // Values of a body in the form that torch recorded for them.
 V conform(Context& c, V v, const Value& recorded) {
-  if (recorded.kind == Kind::Tensor && is_complex(recorded.dtype)) return v;
   v = c.b.cast(v, dtype_of(recorded));
   return recorded.kind == Kind::Tensor ? v : c.b.reshape(v, {Size(1)});
 }
 
-Values conform(Context& c, Values values, std::size_t first_output) {
-  for (std::size_t i = 0; i < values.size() && first_output + i < c.n_outputs(); ++i) {
-    if (values[i]) values[i] = conform(c, values[i], c.out(first_output + i));
+Values conform_to_outputs(Context& c, Values values) {
+  const std::vector<Value> recorded = recorded_outputs(c);
+  for (std::size_t i = 0; i < values.size() && i < recorded.size(); ++i) {
+    if (values[i]) values[i] = conform(c, values[i], recorded[i]);
   }
   return values;
 }
 
-// The results of a control-flow node, typed as torch recorded them: nothing can be inferred through bodies.
-Values typed(Context& c, const Values& results) {
-  for (std::size_t i = 0; i < results.size(); ++i) c.b.refine(results[i], dtype_of(c.out(i)), shape_of(c.out(i)));
+// A control-flow node, its results typed as torch recorded them: nothing can be inferred through bodies.
+Values emit(Context& c, const char* op_type, Values inputs, Attrs attrs) {
+  const std::vector<Value> recorded = recorded_outputs(c);
+  const Values results = c.b.ops(op_type, std::move(inputs), recorded.size(), std::move(attrs));
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    c.b.refine(results[i], dtype_of(recorded[i]), shape_of(recorded[i]));
+  }
   return results;
 }
 
 V condition(Context& c, V v) { return c.b.reshape(c.b.cast(v, DType::Bool), {}); }
 
 Values branch(Context& c, std::string_view name, const Values& inputs) {
-  return conform(c, c.lower_body(c.graph_index(name), inputs), 0);
+  return conform_to_outputs(c, c.lower_body(c.graph_index(name), inputs));
 }
 
 Values lower_cond(Context& c) {
@@ -102,23 +138,22 @@ Values lower_cond(Context& c) {
   };
   const auto then_branch = body("true_fn", "then");
   const auto else_branch = body("false_fn", "else");
-  return typed(c, c.b.ops("If", {pred}, c.n_outputs(), {{"then_branch", then_branch}, {"else_branch", else_branch}}));
+  return emit(c, "If", {pred}, {{"then_branch", then_branch}, {"else_branch", else_branch}});
 }
 
 // Inputs of the body for the first `count` inputs of sub-graph `graph`.
 Values body_inputs(Context& c, const Graph& graph, std::size_t first, std::size_t count) {
+  const std::vector<Value> recorded = recorded_inputs(graph);
   Values inputs;
   for (std::size_t i = first; i < first + count; ++i) {
-    const Value& recorded = graph.values.at(graph.inputs.at(i).value);
-    inputs.push_back(c.b.graph_input(recorded.name, dtype_of(recorded), shape_of(recorded)));
+    inputs.push_back(c.b.graph_input(recorded.at(i).name, dtype_of(recorded[i]), shape_of(recorded[i])));
   }
   return inputs;
 }
 
 Values conform_to_inputs(Context& c, const Graph& graph, Values values) {
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    values[i] = conform(c, values[i], graph.values.at(graph.inputs.at(i).value));
-  }
+  const std::vector<Value> recorded = recorded_inputs(graph);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = conform(c, values[i], recorded.at(i));
   return values;
 }
 
@@ -138,7 +173,7 @@ Values lower_while_loop(Context& c) {
   const Values state = body_inputs(c, body, 0, initial.size());
   const Values next = conform_to_inputs(c, body, c.lower_body(step, joined(state, captured)));
   const auto graph = c.b.leave_graph(joined({holds(next)}, next));
-  return typed(c, c.b.ops("Loop", joined({V{}, first}, initial), c.n_outputs(), {{"body", graph}}));
+  return emit(c, "Loop", joined({V{}, first}, initial), {{"body", graph}});
 }
 
 // Runs sub-graph `index` over the first axis of `scanned`; its first results are the next state, the others are
@@ -155,8 +190,8 @@ Values scan(Context& c, uint32_t index, const Values& initial, const Values& sca
   next = conform_to_inputs(c, body, std::move(next));
   std::move(next.begin(), next.end(), results.begin());
   const auto graph = c.b.leave_graph(results);
-  return typed(c, c.b.ops("Scan", joined(first, scanned), c.n_outputs(),
-                          {{"body", graph}, {"num_scan_inputs", static_cast<int64_t>(scanned.size())}}));
+  return emit(c, "Scan", joined(first, scanned),
+              {{"body", graph}, {"num_scan_inputs", static_cast<int64_t>(scanned.size())}});
 }
 
 Values lower_scan(Context& c) {

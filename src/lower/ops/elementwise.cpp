@@ -134,6 +134,17 @@ V expm1(Builder& b, V x) {
   return b.mul(half, b.add(b.op("Exp", {x}), number_like(b, 1, x)));
 }
 
+// The angle in the first quadrant, mirrored to where (x, y) lies.
+V atan2(Builder& b, V y, V x) {
+  const V y_size = b.op("Abs", {y});
+  const V x_size = b.op("Abs", {x});
+  const V same = b.op("Equal", {y_size, x_size});  // 0/0 and inf/inf have no quotient
+  const V tangent = b.where(same, b.cast(is_positive(b, x_size), b.dtype(x)), b.div(y_size, x_size));
+  const V angle = b.op("Atan", {tangent});
+  const V left = b.where(sign_bit(b, x), b.sub(number_like(b, M_PI, angle), angle), angle);
+  return b.where(sign_bit(b, y), b.op("Neg", {left}), left);
+}
+
 V power_of_two(Builder& b, V n) { return b.op("Pow", {number_like(b, 2, n), n}); }
 
 }  // namespace modelexport::lower

@@ -24,6 +24,7 @@ V minimum(Builder& b, V x, V y);    // NaN where either is; and for bool
 V sign_bit(Builder& b, V x);        // bool; true for -0.0
 V log1p(Builder& b, V x);           // exact near 0
 V expm1(Builder& b, V x);           // exact near 0
+V atan2(Builder& b, V y, V x);      // the angle of (x, y)
 V is_nan(Builder& b, V x);          // bool; false for integers
 V is_positive(Builder& b, V x);     // x > 0
 V is_negative(Builder& b, V x);     // x < 0

@@ -31,7 +31,8 @@ Family image_ops();          // upsample and interpolate
 Family grid_ops();           // affine_grid, pixel_shuffle
 Family grid_sample_ops();    // reading images at the positions of a grid
 Family expert_ops();         // grouped_mm and kin
-Family complex_ops();        // view_as_complex, fft, ... as pairs of reals
+Family complex_ops();        // view_as_complex, polar, conj, ...
+Family fourier_ops();        // fft, rfft, stft, ...
 Family quantized_ops();      // quantized_decomposed.*
 Family control_ops();        // cond, while_loop, scan, map
 

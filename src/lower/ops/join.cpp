@@ -182,6 +182,8 @@ const Row kRows[] = {
     {"aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> "
      "Tensor",
      lower_repeat_interleave},
+    {"aten::fft_fftshift(Tensor self, int[1]? dim=None) -> Tensor", lower_fftshift},
+    {"aten::fft_ifftshift(Tensor self, int[1]? dim=None) -> Tensor", lower_ifftshift},
     {"aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor", lower_roll},
     {"aten::flip(Tensor self, int[] dims) -> Tensor", lower_flip},
     {"aten::fliplr(Tensor self) -> Tensor", lower_fliplr},

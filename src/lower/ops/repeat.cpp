@@ -124,6 +124,25 @@ Values lower_roll(Context& c) {
   return {x};
 }
 
+namespace {
+
+// Half way round every axis, so that the middle comes first or last.
+Values shifted_by_half(Context& c, int64_t rounding) {
+  const std::vector<int64_t> axes = c.has("dim") ? c.axes("dim", "self") : iota(c.rank("self"));
+  V x = c.tensor("self");
+  for (int64_t axis : axes) {
+    const program::Dim& extent = c.info("self").sizes.at(static_cast<std::size_t>(axis));
+    const Size half = c.b.size_floordiv(c.b.size_add(c.size_of(extent), rounding), 2);
+    x = rotate(c, x, axis, extent, half);
+  }
+  return {x};
+}
+
+}  // namespace
+
+Values lower_fftshift(Context& c) { return shifted_by_half(c, 0); }
+Values lower_ifftshift(Context& c) { return shifted_by_half(c, 1); }
+
 Values lower_flip(Context& c) {
   if (c.rank("self") == 0) return {c.tensor("self")};
   return {flip(c.b, c.tensor("self"), c.axes("dims", "self"))};

@@ -11,6 +11,8 @@ Values lower_repeat_interleave(Context& c);
 Values lower_repeat_interleave_tensor(Context& c);
 Values lower_repeat_positions(Context& c);
 Values lower_roll(Context& c);
+Values lower_fftshift(Context& c);
+Values lower_ifftshift(Context& c);
 Values lower_flip(Context& c);
 Values lower_fliplr(Context& c);
 Values lower_flipud(Context& c);

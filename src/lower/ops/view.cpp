@@ -49,12 +49,6 @@ Values lower_matrix_transpose(Context& c) {
   return swap_axes(c, rank - 2, rank - 1);
 }
 
-// aten::mH, adjoint: also conjugates.
-Values lower_conjugate_transpose(Context& c) {
-  if (is_complex(c.dtype("self"))) c.unsupported("the conjugate transpose of a complex tensor");
-  return lower_matrix_transpose(c);
-}
-
 Values lower_reverse_axes(Context& c) {
   std::vector<int64_t> permutation = iota(c.rank("self"));
   std::ranges::reverse(permutation);
@@ -185,9 +179,9 @@ const Row kRows[] = {
     {"aten::t_copy(Tensor self) -> Tensor", lower_matrix_transpose},
     {"aten::t_(Tensor(a!) self) -> Tensor(a!)", kViaFunctional},
     {"aten::mT(Tensor(a) self) -> Tensor(a)", lower_matrix_transpose},
-    {"aten::mH(Tensor(a) self) -> Tensor(a)", lower_conjugate_transpose},
-    {"aten::matrix_H(Tensor(a) self) -> Tensor(a)", lower_conjugate_transpose},
-    {"aten::adjoint(Tensor(a) self) -> Tensor(a)", lower_conjugate_transpose},
+    {"aten::mH(Tensor(a) self) -> Tensor(a)", lower_matrix_transpose},
+    {"aten::matrix_H(Tensor(a) self) -> Tensor(a)", lower_matrix_transpose},
+    {"aten::adjoint(Tensor(a) self) -> Tensor(a)", lower_matrix_transpose},
     {"aten::numpy_T(Tensor(a) self) -> Tensor(a)", lower_reverse_axes},
     {"aten::permute(Tensor(a) self, int[] dims) -> Tensor(a)", lower_permute},
     {"aten::permute_copy(Tensor self, int[] dims) -> Tensor", lower_permute},

@@ -49,7 +49,26 @@ Values kaiser(Context& c) {
   });
 }
 
+// aten::fft_fftfreq, fft_rfftfreq: the frequencies of a transform of n samples; those beyond the middle are negative.
+template <bool OneSided>
+Values frequencies(Context& c) {
+  const int64_t n = c.integer("n");
+  const double step = 1 / (static_cast<double>(n) * c.number("d"));
+  const int64_t count = OneSided ? n / 2 + 1 : n;
+  std::vector<double> values;
+  for (int64_t i = 0; i < count; ++i) {
+    values.push_back(step * static_cast<double>(OneSided || i < (n + 1) / 2 ? i : i - n));
+  }
+  return {constant_of(c.b, values, c.out_dtype(), {count})};
+}
+
 const Row kRows[] = {
+    {"aten::fft_fftfreq(int n, float d=1., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? "
+     "pin_memory=None) -> Tensor",
+     frequencies<false>},
+    {"aten::fft_rfftfreq(int n, float d=1., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? "
+     "pin_memory=None) -> Tensor",
+     frequencies<true>},
     {"aten::hann_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? "
      "pin_memory=None) -> Tensor",
      hann},

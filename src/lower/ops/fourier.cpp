@@ -1,0 +1,110 @@
+#include "lower/ops/fourier.h"
+
+#include <cmath>
+#include <numeric>
+
+#include "lower/ops/complex_math.h"
+#include "lower/ops/creation.h"
+#include "lower/ops/elementwise.h"
+#include "lower/ops/layout.h"
+
+namespace modelexport::lower {
+
+namespace {
+
+// ---- with ONNX DFT, which takes and gives pairs along a last axis -----------------------------------------------------
+
+constexpr int64_t kFirstOpsetWithDft = 17;
+constexpr int64_t kFirstOpsetWithAxisInput = 20;
+
+V dft(Builder& b, V pairs, int64_t axis, bool inverse, bool one_sided) {
+  std::optional<onnx::Shape> shape = b.value(pairs).shape;
+  Values inputs{pairs};
+  Attrs attrs{{"inverse", inverse}, {"onesided", one_sided}};
+  if (b.opset() >= kFirstOpsetWithAxisInput) {
+    inputs.push_back({});
+    inputs.push_back(b.scalar_int(axis));
+  } else {
+    attrs.push_back({"axis", axis});
+  }
+  const V result = b.op("DFT", std::move(inputs), std::move(attrs));
+  shape->back() = {2, ""};
+  onnx::Dim& along = shape->at(static_cast<std::size_t>(axis));
+  if (one_sided) along = along.is_static() ? onnx::Dim{along.value / 2 + 1, ""} : onnx::Dim{};
+  b.refine(result, b.dtype(pairs), std::move(shape));
+  return result;
+}
+
+Complex with_dft(Builder& b, const Complex& z, const std::vector<int64_t>& axes, bool inverse, bool one_sided) {
+  const int64_t rank = b.rank(z.re).value();
+  // DFT wants an axis before the transformed one.
+  const int64_t added = rank == 1 ? 1 : 0;
+  const auto as_column = [&](V x) { return b.unsqueeze(x, added == 1 ? std::vector<int64_t>{0, 2} : std::vector<int64_t>{rank}); };
+  V pairs = as_column(z.re);
+  if (z.im || inverse) pairs = b.concat({pairs, as_column(imaginary(b, z))}, rank + added);
+  for (int64_t axis : axes) pairs = dft(b, pairs, axis + added, inverse, one_sided);
+  const auto part = [&](int64_t index) {
+    const V x = b.gather(pairs, b.scalar_int(index), rank + added);
+    return added == 1 ? b.squeeze(x, {0}) : x;
+  };
+  return {part(0), part(1)};
+}
+
+// ---- with matrices --------------------------------------------------------------------------------------------------
+
+// cos and sin of 2 pi j k / n for j < n and k < columns. j * k is taken modulo n, which keeps the angles exact.
+Complex waves(Builder& b, const Size& n, const Size& columns, DType dtype) {
+  if (n.is_static() && columns.is_static()) {
+    std::vector<double> cosines;
+    std::vector<double> sines;
+    for (int64_t j = 0; j < n.value; ++j) {
+      for (int64_t k = 0; k < columns.value; ++k) {
+        const double turn = 2 * M_PI * static_cast<double>(j * k % n.value) / static_cast<double>(n.value);
+        cosines.push_back(std::cos(turn));
+        sines.push_back(std::sin(turn));
+      }
+    }
+    const std::vector<int64_t> sizes{n.value, columns.value};
+    return {constant_of(b, cosines, dtype, sizes), constant_of(b, sines, dtype, sizes)};
+  }
+  const V products = b.mul(b.unsqueeze(range(b, n), {1}), range(b, columns));
+  const V turns = b.cast(b.op("Mod", {products, b.as_vector(n)}), DType::Float32);
+  const V angles = b.div(b.mul(turns, b.scalar(2 * M_PI, DType::Float32)), b.as_scalar(n, DType::Float32));
+  return {b.cast(b.op("Cos", {angles}), dtype), b.cast(b.op("Sin", {angles}), dtype)};
+}
+
+Complex with_matrices(Builder& b, const Complex& z, int64_t axis, bool inverse, bool one_sided) {
+  const int64_t last = b.rank(z.re).value() - 1;
+  const Size n = b.size_of(z.re, axis);
+  const Size columns = one_sided ? b.size_add(b.size_floordiv(n, 2), 1) : n;
+  const Complex matrix = waves(b, n, columns, b.dtype(z.re));
+  const std::vector<int64_t> order = moving(last + 1, {axis}, {last});
+  const auto times = [&](V x, V waves) {
+    if (!x) return V{};
+    const V product = b.op("MatMul", {b.transpose(x, order), waves});
+    return b.transpose(product, inverse_permutation(order));
+  };
+  const Complex wave{matrix.re, inverse ? matrix.im : b.op("Neg", {matrix.im})};
+  const Complex cosine{times(z.re, wave.re), times(z.im, wave.re)};
+  const Complex sine{times(z.re, wave.im), times(z.im, wave.im)};
+  const Complex sum = add(b, cosine, times_i(b, sine));
+  if (!inverse) return sum;
+  const V count = b.as_scalar(n, b.dtype(z.re));
+  return {b.div(sum.re, count), b.div(sum.im, count)};
+}
+
+}  // namespace
+
+Complex transformed(Builder& b, Complex z, const std::vector<int64_t>& axes, bool inverse) {
+  if (axes.empty()) return z;
+  if (b.opset() >= kFirstOpsetWithDft) return with_dft(b, z, axes, inverse, false);
+  for (int64_t axis : axes) z = with_matrices(b, z, axis, inverse, false);
+  return z;
+}
+
+Complex transformed_one_sided(Builder& b, V x, int64_t axis) {
+  if (b.opset() >= kFirstOpsetWithDft) return with_dft(b, {x, {}}, {axis}, false, true);
+  return with_matrices(b, {x, {}}, axis, false, true);
+}
+
+}  // namespace modelexport::lower

@@ -1,0 +1,116 @@
+// A window that moves along a signal and is transformed at every place is a convolution with as many waves as there
+// are frequencies; its inverse, which adds the overlapping windows up, is a transposed one.
+#include "lower/ops/signal.h"
+
+#include <cmath>
+
+#include "lower/ops/complex_math.h"
+#include "lower/ops/creation.h"
+#include "lower/ops/reduction.h"
+
+namespace modelexport::lower {
+
+namespace {
+
+struct Frames {
+  int64_t length;  // of a window, padded: n_fft
+  int64_t hop;
+  bool one_sided;
+  int64_t frequencies;
+};
+
+Frames frames(Context& c, bool one_sided) {
+  const int64_t length = c.integer("n_fft");
+  return {length, c.integer_or("hop_length", length / 4), one_sided, one_sided ? length / 2 + 1 : length};
+}
+
+// float[1, 1, n_fft], or nothing when it is all ones.
+V window(Context& c, const Frames& f, DType dtype) {
+  const int64_t given = c.integer_or("win_length", f.length);
+  const int64_t left = (f.length - given) / 2;
+  const int64_t right = f.length - given - left;
+  if (!c.has("window") && given == f.length) return {};
+  const V values = c.has("window") ? c.operand("window", dtype) : c.b.full(1, dtype, {given});
+  const V padded = c.b.concat({c.b.full(0, dtype, {left}), values, c.b.full(0, dtype, {right})}, 0);
+  return c.b.reshape(padded, {1, 1, f.length});
+}
+
+// cos and sin of 2 pi k t / n, times `weight`(k): float[frequencies, 1, n_fft].
+template <typename Weight>
+Complex waves(Context& c, const Frames& f, DType dtype, Weight weight) {
+  std::vector<double> cosines;
+  std::vector<double> sines;
+  for (int64_t k = 0; k < f.frequencies; ++k) {
+    for (int64_t t = 0; t < f.length; ++t) {
+      const double turn = 2 * M_PI * static_cast<double>(k * t % f.length) / static_cast<double>(f.length);
+      cosines.push_back(weight(k) * std::cos(turn));
+      sines.push_back(weight(k) * std::sin(turn));
+    }
+  }
+  const std::vector<int64_t> sizes{f.frequencies, 1, f.length};
+  return {constant_of(c.b, cosines, dtype, sizes), constant_of(c.b, sines, dtype, sizes)};
+}
+
+V times(Builder& b, V x, V factor) { return factor ? b.mul(x, factor) : x; }
+
+}  // namespace
+
+Values stft(Context& c) {
+  Builder& b = c.b;
+  if (c.has_complex("self")) c.unsupported("windows of a complex signal");
+  if (c.has("align_to_window") && c.flag("align_to_window")) c.unsupported("align_to_window");
+  const DType dtype = c.out_dtype();
+  const Frames f = frames(c, !c.has("onesided") || c.flag("onesided"));
+  const double scale = c.flag("normalized") ? 1 / std::sqrt(static_cast<double>(f.length)) : 1;
+  const Complex wave = waves(c, f, dtype, [&](int64_t) { return scale; });
+  const V shape = window(c, f, dtype);
+  V signal = c.operand("self", dtype);
+  const bool batched = c.rank("self") == 2;
+  signal = b.unsqueeze(signal, batched ? Axes{1} : Axes{0, 1});
+  const auto correlated = [&](V waves) {
+    const V result = b.op("Conv", {signal, times(b, waves, shape)}, {{"strides", Axes{f.hop}}});
+    return batched ? result : b.squeeze(result, {0});
+  };
+  const Complex z{correlated(wave.re), b.op("Neg", {correlated(wave.im)})};
+  if (is_complex(c.out().dtype)) return {z.re, z.im};
+  const int64_t last = c.out_rank() - 1;
+  return {b.concat({b.unsqueeze(z.re, {last}), b.unsqueeze(z.im, {last})}, last)};
+}
+
+Values istft(Context& c) {
+  Builder& b = c.b;
+  if (c.flag("return_complex")) c.unsupported("a complex signal");
+  const DType dtype = c.out_dtype();
+  const Frames f = frames(c, !c.has("onesided") || c.flag("onesided"));
+  const auto n = static_cast<double>(f.length);
+  const double scale = c.flag("normalized") ? 1 / std::sqrt(n) : 1 / n;
+  // A frequency that is left out is the conjugate of one that is there.
+  const auto weight = [&](int64_t k) { return f.one_sided && k != 0 && 2 * k != f.length ? 2 * scale : scale; };
+  const Complex wave = waves(c, f, dtype, weight);
+  const V shape = window(c, f, dtype);
+  const bool batched = c.rank("self") == 3;
+  const Complex given = c.complex("self", dtype);
+  const auto summed = [&](V x, V kernel) {
+    return b.op("ConvTranspose", {x, kernel}, {{"strides", Axes{f.hop}}});
+  };
+  const auto part = [&](V x, V waves) { return summed(batched ? x : b.unsqueeze(x, {0}), times(b, waves, shape)); };
+  const V signal = b.sub(part(given.re, wave.re), part(given.im, wave.im));
+  // How often, and with what weight, each sample was in a window.
+  const Size count = b.size_of(given.re, c.rank("self") - 1);
+  const V squares = shape ? b.mul(shape, shape) : b.full(1, dtype, {1, 1, f.length});
+  const V cover = summed(b.expand(b.scalar(1, dtype), {1, 1, count}), squares);
+  const Size total = b.size_add(b.size_mul(b.size_sub(count, 1), f.hop), f.length);
+  const int64_t start = c.flag("center") ? f.length / 2 : 0;
+  const Size end = c.has("length") ? Size(start + c.integer("length")) : b.size_sub(total, start);
+  const auto cut = [&](V x) { return b.slice(x, 2, start, end); };
+  V result = b.squeeze(b.div(cut(signal), cut(cover)), batched ? Axes{1} : Axes{0, 1});
+  if (c.has("length") && !(total.is_static() && total.value >= end.value)) {
+    const int64_t axis = batched ? 1 : 0;
+    Sizes zeros = b.sizes_of(result);
+    zeros[static_cast<std::size_t>(axis)] = c.integer("length");
+    result = b.slice(b.concat({result, b.expand(b.scalar(0, dtype), zeros)}, axis), axis, 0, c.integer("length"));
+  }
+  return {result};
+}
+
+}  // namespace modelexport::lower
