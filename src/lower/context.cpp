@@ -106,7 +106,8 @@ namespace {
 
 // Arguments that say which elements, or how much of them.
 bool selects(std::string_view name) {
-  constexpr std::array<std::string_view, 7> kNames = {"index", "indices", "mask", "condition", "repeats", "alpha", "beta"};
+  constexpr std::array<std::string_view, 7> kNames = {"index",   "indices", "mask", "condition",
+                                                      "repeats", "alpha",   "beta"};
   return std::ranges::find(kNames, name) != kNames.end();
 }
 

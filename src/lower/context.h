@@ -75,7 +75,7 @@ class Context {
 
   // ---- what torch recorded ----------------------------------------------------------------------------------------
   [[nodiscard]] const program::Value& info(std::string_view name) const;  // of a tensor argument
-  [[nodiscard]] DType dtype(std::string_view name) const;  // of a complex tensor: that of its parts
+  [[nodiscard]] DType dtype(std::string_view name) const;                 // of a complex tensor: that of its parts
   [[nodiscard]] int64_t rank(std::string_view name) const;
   Sizes shape(std::string_view name);  // symbolic sizes as runtime values
   // Static sizes of a tensor argument, or nothing when some are symbolic.
@@ -105,7 +105,7 @@ class Context {
   [[nodiscard]] const program::Graph& subgraph(uint32_t index) const;
   // The recorded value behind any argument that is a reference (tensor or symbolic number).
   [[nodiscard]] const program::Value& recorded(const program::Argument& argument) const;
-  V value_of(const program::Argument& argument);  // tensor as it is; number or symbolic number as a rank-0 tensor
+  V value_of(const program::Argument& argument);      // tensor as it is; number or symbolic number as a rank-0 tensor
   V imaginary_of(const program::Argument& argument);  // of a complex tensor, whose value_of is its real part
   // Refuses a combination of arguments that has no ONNX form, as an unsupported operator with `why`.
   [[noreturn]] void unsupported(const std::string& why) const;

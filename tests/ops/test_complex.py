@@ -79,18 +79,27 @@ LAYOUT: dict[str, tuple[Callable[..., Any], tuple[torch.Tensor, ...]]] = {
     "parts": (lambda z: (z.real, z.imag, z.conj(), z.conj().resolve_conj().imag), (Z,)),
     "made": (lambda r: (torch.complex(r, -r), torch.polar(r.abs(), r)), (R,)),
     "view": (lambda z: (z.view(3, 2), z.reshape(-1), z.flatten(), z[None].squeeze(0), z.T, z.unsqueeze(-1)), (Z,)),
-    "chosen": (lambda z: (z[1], z[:, 1:], z[:, ::2], z[:, [2, 0]], z.select(1, -1), z.gather(1, z.real.argsort())), (Z,)),
+    "chosen": (
+        lambda z: (z[1], z[:, 1:], z[:, ::2], z[:, [2, 0]], z.select(1, -1), z.gather(1, z.real.argsort())),
+        (Z,),
+    ),
     "joined": (lambda z, w, r: (torch.cat([z, w], 1), torch.stack([z, w], -1), torch.cat([z, r])), (Z, W, R)),
     "expanded": (lambda z: (z[:, None].expand(2, 4, 3), z.repeat(1, 2), z.roll(1, 1), z.flip(0)), (Z,)),
     "split": (lambda z: (*z.split(2, 1), *z.unbind(0), *z.chunk(2, 1)), (Z,)),
     "transposed": (lambda z: (z.mH, z.adjoint(), z.mT, z.permute(1, 0)), (Z,)),
-    "filled": (lambda z: (torch.where(z.real > 0, z, 1j), z.masked_fill(z.imag > 0, 2 - 1j), z.masked_fill(z.imag > 0, 3)), (Z,)),
+    "filled": (
+        lambda z: (torch.where(z.real > 0, z, 1j), z.masked_fill(z.imag > 0, 2 - 1j), z.masked_fill(z.imag > 0, 3)),
+        (Z,),
+    ),
     "where with real": (lambda z, r: torch.where(r > 0, z, r), (Z, R)),
     "created": (lambda z: (torch.zeros_like(z), torch.ones_like(z), torch.full_like(z, 1 - 2j), z.new_zeros(2)), (Z,)),
     "scattered": (lambda z, w: (z.index_add(1, torch.tensor([0, 2]), w[:, :2]), _put(z.clone(), w)), (Z, W)),
     "padded": (lambda z: (torch.nn.functional.pad(z, (1, 2)), z.tril(), z.diagonal()), (Z,)),
     "converted": (lambda z, r: (z.to(torch.complex128), r.to(torch.complex64), z.bool(), z + r.double()), (Z, R)),
-    "tested": (lambda z: (z.any(), z.all(0), z.count_nonzero(), z.logical_not(), torch.nonzero(z)), (Z.clone().mul_(R > 0),)),
+    "tested": (
+        lambda z: (z.any(), z.all(0), z.count_nonzero(), z.logical_not(), torch.nonzero(z)),
+        (Z.clone().mul_(R > 0),),
+    ),
 }
 
 

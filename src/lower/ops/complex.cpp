@@ -9,9 +9,7 @@ namespace {
 
 Complex self(Context& c) { return c.complex("self", c.out_dtype()); }
 
-V last_entry(Context& c, V x, int64_t index) {
-  return c.b.gather(x, c.b.scalar_int(index), c.rank("self") - 1);
-}
+V last_entry(Context& c, V x, int64_t index) { return c.b.gather(x, c.b.scalar_int(index), c.rank("self") - 1); }
 
 Values view_as_complex(Context& c) {
   const V pairs = c.tensor("self");

@@ -20,13 +20,13 @@ namespace {
 const std::unordered_set<std::string_view>& linear_operators() {
   static const std::unordered_set<std::string_view> names = {
       // the same elements
-      "_assert_tensor_metadata", "alias", "clone", "contiguous", "copy", "detach", "detach_copy", "dropout", "lift", "lift_fresh",
-      "lift_fresh_copy", "positive", "resolve_conj", "resolve_neg", "data", "pin_memory",
+      "_assert_tensor_metadata", "alias", "clone", "contiguous", "copy", "detach", "detach_copy", "dropout", "lift",
+      "lift_fresh", "lift_fresh_copy", "positive", "resolve_conj", "resolve_neg", "data", "pin_memory",
       // seen under other sizes
       "_reshape_alias", "_unsafe_view", "adaptive_avg_pool1d", "as_strided", "atleast_1d", "atleast_2d", "atleast_3d",
-      "broadcast_tensors", "broadcast_to", "chunk", "column_stack", "diag_embed", "diagonal", "diag", "dsplit", "expand",
-      "expand_as", "flatten", "flip", "fliplr", "flipud", "hsplit", "linalg_diagonal", "mT", "moveaxis", "movedim",
-      "narrow", "numpy_T", "permute", "ravel", "reshape", "reshape_as", "rot90", "select", "slice", "split",
+      "broadcast_tensors", "broadcast_to", "chunk", "column_stack", "diag_embed", "diagonal", "diag", "dsplit",
+      "expand", "expand_as", "flatten", "flip", "fliplr", "flipud", "hsplit", "linalg_diagonal", "mT", "moveaxis",
+      "movedim", "narrow", "numpy_T", "permute", "ravel", "reshape", "reshape_as", "rot90", "select", "slice", "split",
       "split_with_sizes", "squeeze", "swapaxes", "swapdims", "t", "tensor_split", "transpose", "unbind", "unflatten",
       "unfold", "unsafe_chunk", "unsafe_split", "unsqueeze", "view", "view_as", "vsplit",
       // joined, repeated, rearranged
@@ -35,8 +35,9 @@ const std::unordered_set<std::string_view>& linear_operators() {
       "fft_ifftshift",
       // chosen and written
       "as_strided_scatter", "diagonal_scatter", "embedding", "gather", "index", "index_add", "index_copy", "index_fill",
-      "index_put", "_unsafe_index", "_unsafe_index_put", "index_select", "masked_fill", "masked_scatter", "masked_select",
-      "put", "scatter", "scatter_add", "select_scatter", "slice_scatter", "take", "take_along_dim", "where",
+      "index_put", "_unsafe_index", "_unsafe_index_put", "index_select", "masked_fill", "masked_scatter",
+      "masked_select", "put", "scatter", "scatter_add", "select_scatter", "slice_scatter", "take", "take_along_dim",
+      "where",
       // made
       "empty", "empty_like", "empty_strided", "fill", "full", "full_like", "new_empty", "new_empty_strided", "new_full",
       "new_zeros", "scalar_tensor", "zeros", "zeros_like", "zero",
@@ -54,23 +55,49 @@ struct Factors {
 
 const std::unordered_map<std::string_view, Factors>& bilinear_operators() {
   static const std::unordered_map<std::string_view, Factors> table = {
-      {"matmul", {"self", "other"}},     {"mm", {"self", "mat2"}},          {"bmm", {"self", "mat2"}},
-      {"mv", {"self", "vec"}},           {"dot", {"self", "tensor"}},       {"inner", {"self", "other"}},
-      {"outer", {"self", "vec2"}},       {"ger", {"self", "vec2"}},         {"kron", {"self", "other"}},
-      {"linalg_matmul", {"self", "other"}}, {"tensordot", {"self", "other"}}, {"addmm", {"mat1", "mat2"}},
-      {"addbmm", {"batch1", "batch2"}},  {"baddbmm", {"batch1", "batch2"}}, {"addmv", {"mat", "vec"}},
-      {"addr", {"vec1", "vec2"}},        {"linear", {"input", "weight"}},   {"conv1d", {"input", "weight"}},
-      {"conv2d", {"input", "weight"}},   {"conv3d", {"input", "weight"}},   {"convolution", {"input", "weight"}},
-      {"einsum", {"tensors", "tensors"}}, {"linalg_cross", {"self", "other"}},
+      {"matmul", {"self", "other"}},
+      {"mm", {"self", "mat2"}},
+      {"bmm", {"self", "mat2"}},
+      {"mv", {"self", "vec"}},
+      {"dot", {"self", "tensor"}},
+      {"inner", {"self", "other"}},
+      {"outer", {"self", "vec2"}},
+      {"ger", {"self", "vec2"}},
+      {"kron", {"self", "other"}},
+      {"linalg_matmul", {"self", "other"}},
+      {"tensordot", {"self", "other"}},
+      {"addmm", {"mat1", "mat2"}},
+      {"addbmm", {"batch1", "batch2"}},
+      {"baddbmm", {"batch1", "batch2"}},
+      {"addmv", {"mat", "vec"}},
+      {"addr", {"vec1", "vec2"}},
+      {"linear", {"input", "weight"}},
+      {"conv1d", {"input", "weight"}},
+      {"conv2d", {"input", "weight"}},
+      {"conv3d", {"input", "weight"}},
+      {"convolution", {"input", "weight"}},
+      {"einsum", {"tensors", "tensors"}},
+      {"linalg_cross", {"self", "other"}},
   };
   return table;
 }
 
 // Operators that see no more of a complex number than how large it is.
 const std::unordered_set<std::string_view>& operators_on_magnitudes() {
-  static const std::unordered_set<std::string_view> names = {
-      "all", "any", "argwhere", "count_nonzero", "frobenius_norm", "linalg_norm", "linalg_vector_norm", "logical_and",
-      "logical_not", "logical_or", "logical_xor", "nonzero", "nonzero_numpy", "norm"};
+  static const std::unordered_set<std::string_view> names = {"all",
+                                                             "any",
+                                                             "argwhere",
+                                                             "count_nonzero",
+                                                             "frobenius_norm",
+                                                             "linalg_norm",
+                                                             "linalg_vector_norm",
+                                                             "logical_and",
+                                                             "logical_not",
+                                                             "logical_or",
+                                                             "logical_xor",
+                                                             "nonzero",
+                                                             "nonzero_numpy",
+                                                             "norm"};
   return names;
 }
 
@@ -111,7 +138,8 @@ Values bilinear(Context& c, Lowering real, const Factors& factors) {
     if (count > 2) c.unsupported("the product of more than two complex tensors");
   }
   const auto term = [&](Part rest, Part first, Part second) {
-    Context seen = c.seeing(rest, {{factors.first, first, of_list ? 0 : -1}, {factors.second, second, of_list ? 1 : -1}});
+    Context seen =
+        c.seeing(rest, {{factors.first, first, of_list ? 0 : -1}, {factors.second, second, of_list ? 1 : -1}});
     return real(seen).front();
   };
   if (!is_complex_factor(factors.first, 0)) {

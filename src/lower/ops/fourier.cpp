@@ -12,7 +12,8 @@ namespace modelexport::lower {
 
 namespace {
 
-// ---- with ONNX DFT, which takes and gives pairs along a last axis -----------------------------------------------------
+// ---- with ONNX DFT, which takes and gives pairs along a last axis
+// -----------------------------------------------------
 
 constexpr int64_t kFirstOpsetWithDft = 17;
 constexpr int64_t kFirstOpsetWithAxisInput = 20;
@@ -39,7 +40,9 @@ Complex with_dft(Builder& b, const Complex& z, const std::vector<int64_t>& axes,
   const int64_t rank = b.rank(z.re).value();
   // DFT wants an axis before the transformed one.
   const int64_t added = rank == 1 ? 1 : 0;
-  const auto as_column = [&](V x) { return b.unsqueeze(x, added == 1 ? std::vector<int64_t>{0, 2} : std::vector<int64_t>{rank}); };
+  const auto as_column = [&](V x) {
+    return b.unsqueeze(x, added == 1 ? std::vector<int64_t>{0, 2} : std::vector<int64_t>{rank});
+  };
   V pairs = as_column(z.re);
   if (z.im || inverse) pairs = b.concat({pairs, as_column(imaginary(b, z))}, rank + added);
   for (int64_t axis : axes) pairs = dft(b, pairs, axis + added, inverse, one_sided);

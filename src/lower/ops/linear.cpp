@@ -236,7 +236,6 @@ constexpr Row kRows[] = {
     {"aten::_int_mm(Tensor self, Tensor mat2) -> Tensor", matmul<"self", "mat2">},
     {"aten::mv(Tensor self, Tensor vec) -> Tensor", matmul<"self", "vec">},
     {"aten::dot(Tensor self, Tensor tensor) -> Tensor", matmul<"self", "tensor">},
-    {"aten::vdot(Tensor self, Tensor other) -> Tensor", matmul<"self", "other">},
     {"aten::matmul(Tensor self, Tensor other) -> Tensor", matmul<"self", "other">},
     {"aten::linalg_matmul(Tensor self, Tensor other) -> Tensor", matmul<"self", "other">},
     {"aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", addmm},

@@ -90,9 +90,7 @@ Values istft(Context& c) {
   const V shape = window(c, f, dtype);
   const bool batched = c.rank("self") == 3;
   const Complex given = c.complex("self", dtype);
-  const auto summed = [&](V x, V kernel) {
-    return b.op("ConvTranspose", {x, kernel}, {{"strides", Axes{f.hop}}});
-  };
+  const auto summed = [&](V x, V kernel) { return b.op("ConvTranspose", {x, kernel}, {{"strides", Axes{f.hop}}}); };
   const auto part = [&](V x, V waves) { return summed(batched ? x : b.unsqueeze(x, {0}), times(b, waves, shape)); };
   const V signal = b.sub(part(given.re, wave.re), part(given.im, wave.im));
   // How often, and with what weight, each sample was in a window.
