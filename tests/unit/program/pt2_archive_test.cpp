@@ -5,6 +5,7 @@
 
 #include "pt2_files.h"
 #include "support/error.h"
+#include "support/temporary_folder.h"
 
 namespace modelexport::program {
 namespace {
@@ -16,8 +17,8 @@ using testing::ZipWriter;
 class ArchiveTest : public ::testing::Test {
  protected:
   Pt2Archive open(const std::string& bytes) {
-    const std::string path = ::testing::TempDir() + "archive_test.pt2";
-    std::ofstream(path, std::ios::binary) << bytes;
+    const std::string path = folder_ / "archive_test.pt2";
+    write_text(path, bytes);
     return Pt2Archive::open(path);
   }
   std::string message(const std::string& bytes) {
@@ -29,6 +30,9 @@ class ArchiveTest : public ::testing::Test {
     return "";
   }
   const Entries entries = {{"root/a", "alpha"}, {"root/sub/b", ""}, {"root/sub/c", std::string(1000, 'c')}};
+
+ private:
+  TemporaryFolder folder_;
 };
 
 TEST_F(ArchiveTest, FindsEntriesBelowTheRootFolder) {

@@ -6,6 +6,7 @@
 #include "program/text.h"
 #include "pt2_files.h"
 #include "support/error.h"
+#include "support/temporary_folder.h"
 
 namespace modelexport::program {
 namespace {
@@ -24,8 +25,9 @@ const Schema* lookup(std::string_view target) {
 }
 
 Program read(const testing::Entries& entries) {
-  const std::string path = ::testing::TempDir() + "reader_test.pt2";
-  std::ofstream(path, std::ios::binary) << ZipWriter().write(entries);
+  const TemporaryFolder folder;
+  const std::string path = folder / "reader_test.pt2";
+  write_text(path, ZipWriter().write(entries));
   return read_pt2(path, lookup);
 }
 
