@@ -20,7 +20,8 @@ from torch.testing._internal.opinfo.core import OpInfo, SampleInput
 from tests.ops.harness import OPSETS, check
 
 DTYPES = {
-    name: getattr(torch, name) for name in ("float32", "int64", "bool", "float64", "int32", "float16", "bfloat16")
+    name: getattr(torch, name)
+    for name in ("float32", "int64", "bool", "float64", "int32", "float16", "bfloat16", "complex64")
 }
 
 

@@ -15,13 +15,12 @@ namespace {
 struct Frames {
   int64_t length;  // of a window, padded: n_fft
   int64_t hop;
-  bool one_sided;
   int64_t frequencies;
 };
 
 Frames frames(Context& c, bool one_sided) {
   const int64_t length = c.integer("n_fft");
-  return {length, c.integer_or("hop_length", length / 4), one_sided, one_sided ? length / 2 + 1 : length};
+  return {length, c.integer_or("hop_length", length / 4), one_sided ? length / 2 + 1 : length};
 }
 
 // float[1, 1, n_fft], or nothing when it is all ones.
@@ -81,15 +80,17 @@ Values istft(Context& c) {
   Builder& b = c.b;
   if (c.flag("return_complex")) c.unsupported("a complex signal");
   const DType dtype = c.out_dtype();
-  const Frames f = frames(c, !c.has("onesided") || c.flag("onesided"));
+  const Frames f = frames(c, true);
   const auto n = static_cast<double>(f.length);
   const double scale = c.flag("normalized") ? 1 / std::sqrt(n) : 1 / n;
-  // A frequency that is left out is the conjugate of one that is there.
-  const auto weight = [&](int64_t k) { return f.one_sided && k != 0 && 2 * k != f.length ? 2 * scale : scale; };
+  // The signal is real: torch reads the first half, and a frequency of the other is the conjugate of one that is there.
+  const auto weight = [&](int64_t k) { return k != 0 && 2 * k != f.length ? 2 * scale : scale; };
   const Complex wave = waves(c, f, dtype, weight);
   const V shape = window(c, f, dtype);
   const bool batched = c.rank("self") == 3;
-  const Complex given = c.complex("self", dtype);
+  const auto half = [&](V x) { return b.slice(x, c.rank("self") - 2, 0, f.frequencies); };
+  const Complex all = c.complex("self", dtype);
+  const Complex given{half(all.re), half(all.im)};
   const auto summed = [&](V x, V kernel) { return b.op("ConvTranspose", {x, kernel}, {{"strides", Axes{f.hop}}}); };
   const auto part = [&](V x, V waves) { return summed(batched ? x : b.unsqueeze(x, {0}), times(b, waves, shape)); };
   const V signal = b.sub(part(given.re, wave.re), part(given.im, wave.im));

@@ -1,0 +1,34 @@
+"""Fourier transforms against eager, on torch's own samples."""
+
+from __future__ import annotations
+
+import pytest
+
+from .opinfo import check_sample, entries, samples
+
+# A sum of hundreds of products, each of numbers up to 9.
+TOLERANCE = {"rtol": 1e-4, "atol": 3e-4}
+
+
+@pytest.mark.parametrize("name", sorted(name for name in entries() if name.startswith("fft.")))
+def test_transforms(name: str) -> None:
+    for sample in samples(name, "float32", 3):
+        check_sample(name, sample, opsets=(14, 18, 20), tolerance=TOLERANCE)
+
+
+def test_transforms_of_complex_signals() -> None:
+    for name in ("fft.fft", "fft.ifft2", "fft.irfftn", "fft.fftshift"):
+        for sample in samples(name, "complex64", 3):
+            check_sample(name, sample, opsets=(14, 20), tolerance=TOLERANCE)
+
+
+def test_transforms_of_windows() -> None:
+    for sample in samples("stft", "float32"):
+        check_sample("stft", sample, opsets=(14, 20), tolerance=TOLERANCE)
+
+
+def test_signals_from_transforms_of_windows() -> None:
+    real = [sample for sample in samples("istft", "complex64") if not sample.kwargs.get("return_complex")]
+    assert real
+    for sample in real:
+        check_sample("istft", sample, opsets=(14, 20), tolerance=TOLERANCE)
