@@ -1,7 +1,7 @@
 """What environment variables ask for.
 
-``MODELEXPORT_AUX_OPS_DEBUG=1`` logs the decision for each auxiliary operation. ``MODELEXPORT_MEMORY_LIMIT_MB=N`` bounds
-the memory of the export. ``MODELEXPORT_ENABLE_PROFILING=1`` turns monitoring on and writes a Chrome trace.
+``MODELEXPORT_AUX_OPS_DEBUG=1`` logs the decision for each auxiliary operation. ``MODELEXPORT_ENABLE_PROFILING=1`` turns
+monitoring on. ``MODELEXPORT_MEMORY_LIMIT_MB=N`` must be a positive number; it does not bound the export's memory.
 """
 
 from __future__ import annotations
