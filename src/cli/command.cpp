@@ -11,7 +11,7 @@
 namespace modelexport::cli {
 
 void add_choice(CLI::App& command, const std::string& option, const std::string& description,
-                const std::vector<std::string>& names, std::function<void(std::size_t)> choose) {
+                const std::vector<std::string>& names, const std::function<void(std::size_t)>& choose) {
   const std::string list = fmt::format("{}", fmt::join(names, ", "));
   command
       .add_option_function<std::string>(

@@ -45,7 +45,7 @@ template <typename T>
 using Choices = std::vector<std::pair<std::string, T>>;
 // An option whose value is one of these names.
 void add_choice(CLI::App& command, const std::string& option, const std::string& description,
-                const std::vector<std::string>& names, std::function<void(std::size_t)> choose);
+                const std::vector<std::string>& names, const std::function<void(std::size_t)>& choose);
 template <typename T>
 void add_choice(CLI::App& command, const std::string& option, const std::string& description, const Choices<T>& choices,
                 T& value) {

@@ -49,12 +49,12 @@ std::optional<std::vector<int64_t>> static_sizes(const Sizes& sizes) {
 Builder::Builder(onnx::Model& model, int64_t opset, bool fold)
     : model_(model), opset_(opset), fold_(fold), graphs_{&model.graph} {}
 
-V Builder::op(std::string_view op_type, Values inputs, Attrs attrs) {
-  return ops(op_type, std::move(inputs), 1, std::move(attrs)).front();
+V Builder::op(std::string_view op_type, Values inputs, const Attrs& attrs) {
+  return ops(op_type, std::move(inputs), 1, attrs).front();
 }
 
 // Inputs of a type that has no kernel are cast before the node, and its outputs back to what they would have been.
-Values Builder::ops(std::string_view op_type, Values inputs, std::size_t n_outputs, Attrs attrs) {
+Values Builder::ops(std::string_view op_type, Values inputs, std::size_t n_outputs, const Attrs& attrs) {
   while (!inputs.empty() && !inputs.back()) inputs.pop_back();
   Values computed = inputs;
   for (std::size_t i = 0; i < inputs.size(); ++i) {

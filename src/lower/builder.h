@@ -84,8 +84,8 @@ class Builder {
   // ---- nodes -------------------------------------------------------------------------------------------------
   // Emits one node (or a constant, when it can be folded) with one or several outputs. Trailing empty inputs are
   // dropped. Types onnxruntime has no kernel for are cast around (kernel_gaps.*).
-  V op(std::string_view op_type, Values inputs, Attrs attrs = {});
-  Values ops(std::string_view op_type, Values inputs, std::size_t n_outputs, Attrs attrs = {});
+  V op(std::string_view op_type, Values inputs, const Attrs& attrs = {});
+  Values ops(std::string_view op_type, Values inputs, std::size_t n_outputs, const Attrs& attrs = {});
 
   // ---- constants: initializers, identical ones shared -----------------------------------------------------------
   V constant(TensorView tensor);

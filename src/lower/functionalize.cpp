@@ -15,7 +15,6 @@ namespace modelexport::lower {
 using program::Graph;
 using program::Input;
 using program::InputKind;
-using program::Kind;
 using program::NamedArgument;
 using program::Node;
 using program::OutputKind;
@@ -123,6 +122,7 @@ class Functionalizer {
   void rewrite_write(Node& node, const Schema& twin) {
     const std::vector<TensorId> written = written_tensors(node);
     std::vector<ValueId> before;
+    before.reserve(written.size());
     for (TensorId tensor : written) before.push_back(tensors_.read(tensor));
     if (node.outputs.size() != written.size()) {
       fail("has " + std::to_string(node.outputs.size()) + " results, but writes " + std::to_string(written.size()) +
