@@ -47,6 +47,7 @@ fuzz: setup  ## run each fuzz target for SECONDS_EACH seconds
 
 docs: build  ## the documentation site, in build/site
 	$(VENV)/python -m pip install -q mkdocs-material mkdocstrings[python]
+	$(VENV)/python scripts/write_operators.py
 	$(VENV)/python -m mkdocs build --strict --site-dir build/site
 
 clean:  ## remove what was built (not .venv)
