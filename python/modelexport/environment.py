@@ -1,7 +1,8 @@
 """What environment variables ask for.
 
 ``MODELEXPORT_AUX_OPS_DEBUG=1`` logs the decision for each auxiliary operation. ``MODELEXPORT_ENABLE_PROFILING=1`` turns
-monitoring on. ``MODELEXPORT_MEMORY_LIMIT_MB=N`` must be a positive number; it does not bound the export's memory.
+monitoring on and writes a Chrome trace of the stages to ``<stem>_trace.json`` beside the model.
+``MODELEXPORT_MEMORY_LIMIT_MB=N`` must be a positive number; it does not bound the memory of the export.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from modelexport.monitor import MemoryPeak
 from modelexport.naming import output_names
 from modelexport.options import ExportOptions, parse_options
 from modelexport.progress import Stages
+from modelexport.trace import trace_path, write_trace
 
 logger = logging.getLogger("modelexport")
 
@@ -82,6 +83,8 @@ def run_export(
     result = _core_fields(str(target), options, strategy, report)
     if memory is not None:
         result |= _enhanced_metrics(report, export_time, stages, memory.megabytes())
+    if environment.profiling:
+        write_trace(trace_path(target), ("export", start, export_time), [*stages.times, *report["stages"]])
     return result
 
 
