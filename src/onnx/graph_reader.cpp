@@ -134,6 +134,7 @@ void GraphReader::define_outputs(Message<NodeProto> node, Scope& scope) {
     if (node.tag() != NodeProto::Output) {
       node.skip();
     } else if (const auto name = node.bytes(); !name.empty()) {
+      if (scope.names.contains(name)) node.fail_here("the value '" + std::string(name) + "' is made twice");
       define(name, scope);
     }
   }
