@@ -100,6 +100,7 @@ struct Inversion {
     const auto& sizes = value(source).sizes;
     if (std::ranges::all_of(sizes, &Dim::is_static)) {
       std::vector<int64_t> numbers;
+      numbers.reserve(sizes.size());
       for (const Dim& dim : sizes) numbers.push_back(dim.value);
       return emit.call("aten::view", {{"self", ref(seen())}, {"size", {int_list(numbers)}}}, source);
     }

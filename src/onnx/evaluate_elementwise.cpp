@@ -79,8 +79,17 @@ T wrapping(T a, T b, F f) {
 }
 
 template <typename T>
+bool is_nan(T number) {
+  if constexpr (std::is_floating_point_v<T>) return std::isnan(number);
+  return false;
+}
+
+template <typename T>
 T integer_power(T base, T exponent) {
-  if (exponent < 0) return base == 1 ? T(1) : T(0);
+  if (exponent < 0) {  // truncated, only the powers of 1 and -1 are not 0
+    if (base == static_cast<T>(-1)) return exponent % 2 == 0 ? T(1) : base;
+    return base == 1 ? T(1) : T(0);
+  }
   uint64_t result = 1;
   auto factor = static_cast<uint64_t>(base);
   for (auto e = static_cast<uint64_t>(exponent); e != 0; e >>= 1U) {
@@ -102,8 +111,8 @@ bool arithmetic(const Node& node, const Inputs& inputs, const std::vector<int64_
   if (op == "Add") return run([](T a, T b) { return wrapping(a, b, std::plus<>()); });
   if (op == "Sub") return run([](T a, T b) { return wrapping(a, b, std::minus<>()); });
   if (op == "Mul") return run([](T a, T b) { return wrapping(a, b, std::multiplies<>()); });
-  if (op == "Max") return run([](T a, T b) { return a != a || a > b ? a : b; });
-  if (op == "Min") return run([](T a, T b) { return a != a || a < b ? a : b; });
+  if (op == "Max") return run([](T a, T b) { return is_nan(a) || a > b ? a : b; });
+  if (op == "Min") return run([](T a, T b) { return is_nan(a) || a < b ? a : b; });
   if constexpr (std::is_floating_point_v<T>) {
     if (op == "Div") return run([](T a, T b) { return a / b; });
     if (op == "Pow") return run([](T a, T b) { return std::pow(a, b); });

@@ -9,7 +9,7 @@ namespace {
 
 constexpr uint64_t kSmallestExternal = 1024;
 // Pages may be mapped; below that, a cache line is enough.
-constexpr uint64_t kLarge = 64 * 1024;
+constexpr uint64_t kLarge = uint64_t{64} * 1024;
 constexpr uint64_t kLargeAlignment = 4096;
 constexpr uint64_t kSmallAlignment = 64;
 

@@ -1,5 +1,6 @@
 #include "onnx/writer.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <vector>
 
@@ -73,11 +74,9 @@ std::string external_name(const std::string& path, const WriteOptions& options) 
 }
 
 void check_overwrites_nothing(const ExternalData& linked, const std::string& name, const std::string& path) {
-  for (const auto& range : linked.ranges) {
-    if (range && range->location == name) {
-      fail("external data of " + path + ": '" + name + "' is the file that its weights are linked from");
-    }
-  }
+  const bool overwrites =
+      std::ranges::any_of(linked.ranges, [&](const auto& range) { return range && range->location == name; });
+  if (overwrites) fail("external data of " + path + ": '" + name + "' is the file that its weights are linked from");
 }
 
 }  // namespace
@@ -110,7 +109,7 @@ WriteResult write_model(const Model& model, const std::string& path, const Write
 
 WriteResult write_model(const Model& model, const std::string& path, const WriteOptions& options) {
   AtomicFiles files;
-  const auto result = write_model(model, path, options, files);
+  auto result = write_model(model, path, options, files);
   files.commit();
   return result;
 }
