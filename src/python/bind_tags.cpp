@@ -150,6 +150,7 @@ void export_csv(const std::string& path, const std::string& csv_path, const std:
 
 std::vector<ModuleInfo> module_infos(const std::vector<ModuleRow>& rows) {
   std::vector<ModuleInfo> modules;
+  modules.reserve(rows.size());
   for (const auto& [path, qualified_class, parameters] : rows) modules.push_back({path, qualified_class, parameters});
   return modules;
 }

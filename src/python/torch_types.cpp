@@ -140,6 +140,7 @@ TensorView TorchTypes::weight(nb::handle tensor, std::string_view name) {
   view.strides = integers(plain.attr("stride")());
   view.offset = nb::cast<int64_t>(plain.attr("storage_offset")());
   const nb::object bytes = plain.attr("untyped_storage")();
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): torch gives the address as a number
   const auto* data = reinterpret_cast<const std::byte*>(nb::cast<uintptr_t>(bytes.attr("data_ptr")()));
   const auto size = nb::cast<uint64_t>(bytes.attr("nbytes")());
   std::shared_ptr<Storage>& storage = data == nullptr ? storages_[plain.ptr()] : storages_[data];

@@ -212,6 +212,7 @@ void restore_scopes(Flow& flow, const std::vector<NodeRecord>& records, TreeBuil
 
 std::vector<ModuleInfo> module_list(const std::vector<ModuleRecord>& records) {
   std::vector<ModuleInfo> modules;
+  modules.reserve(records.size());
   for (const ModuleRecord& record : records)
     modules.push_back({record.path, record.qualified_class, record.parameters});
   return modules;
