@@ -26,7 +26,7 @@ demo: build  ## export BERT-base and show its module tree, parity, time and size
 
 test: build  ## all tests that fit a coffee break
 	ctest --test-dir build --output-on-failure -j $(JOBS) --timeout 600
-	OMP_NUM_THREADS=1 $(VENV)/python -m pytest -n $(JOBS) --dist loadgroup -m "not zoo" tests
+	OMP_NUM_THREADS=1 $(VENV)/python -m pytest -n $(JOBS) --dist loadfile -m "not zoo" tests
 
 zoo: build  ## every transformers architecture: export, parity, tags
 	$(VENV)/python -m tests.zoo.run --jobs $(JOBS)

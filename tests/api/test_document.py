@@ -1,4 +1,5 @@
-"""The API reference is a test: its blocks are run as they are written, in order, in one namespace.
+"""The API reference is a test: its blocks are run as they are written, in order, in one namespace
+(so in one process: `pytest --dist loadfile`).
 
 Supplied are what the text takes for granted: a model with its inputs, a list of models, and imports that a block
 leaves out. Blocks that are a signature or a table of types are compared with what is there.
@@ -25,8 +26,6 @@ from tests.api.document import Block, blocks
 from tests.api.running import assert_same, checked, run
 
 PYTHON = blocks("python")
-# One namespace, so one process.
-pytestmark = pytest.mark.xdist_group("document")
 
 
 class Attention(nn.Module):
