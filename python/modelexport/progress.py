@@ -7,7 +7,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ SHOW_AFTER_SECONDS = 1.0
 
 
 class Stages:
-    """Times the stages of one export, and tells the log, a terminal and ``observers`` of them.
+    """Times the stages of one export, and tells the log and a terminal of them.
 
     Use as a context manager around the export. With ``verbose`` the logger ``modelexport`` speaks from INFO up, on
     stderr where no handler is installed. Where stderr is a terminal, an export that takes longer than a second shows
@@ -32,7 +32,6 @@ class Stages:
 
     def __init__(self, verbose: bool = False) -> None:
         self.times: list[StageTime] = []
-        self.observers: list[Callable[[str], None]] = []
         self._verbose = verbose
         self._on_terminal = verbose and sys.stderr.isatty()
         self._current: tuple[str, float] | None = None
@@ -73,8 +72,6 @@ class Stages:
 
     def begin(self, name: str) -> None:
         """The stage ``name`` has begun, and the one before it has ended; the core's times come in its report."""
-        for observer in self.observers:
-            observer(name)
         self._finish_current()
         with self._lock:
             self._current = (name, time.perf_counter())

@@ -157,32 +157,23 @@ class _ModuleWork:
             "export_params": self.options.export_params,
             "keep_initializers_as_inputs": self.options.keep_initializers_as_inputs,
         }
+        if exporter == "dynamo":
+            own: dict[str, Any] = {
+                "dynamo": True,
+                "dynamic_shapes": _named_shapes(self.plan, self.options),
+                "external_data": _needs_external_data(self.model, self.options),
+                "optimize": self.options.do_constant_folding,
+                "verbose": False,
+            }
+        else:
+            own = {
+                "dynamo": False,
+                "dynamic_axes": _torchscript_axes(self.plan, common["input_names"]),
+                "do_constant_folding": self.options.do_constant_folding,
+                "training": torch.onnx.TrainingMode.PRESERVE,
+            }
         with preserved(self.model, self.options.training):
-            if exporter == "dynamo":
-                torch.onnx.export(
-                    self.model,
-                    call.args,
-                    str(draft),
-                    kwargs=call.kwargs,
-                    dynamo=True,
-                    dynamic_shapes=_named_shapes(self.plan, self.options),
-                    external_data=_needs_external_data(self.model, self.options),
-                    optimize=self.options.do_constant_folding,
-                    verbose=False,
-                    **common,
-                )
-            else:
-                torch.onnx.export(
-                    self.model,
-                    call.args,
-                    str(draft),
-                    kwargs=call.kwargs,
-                    dynamo=False,
-                    dynamic_axes=_torchscript_axes(self.plan, common["input_names"]),
-                    do_constant_folding=self.options.do_constant_folding,
-                    training=torch.onnx.TrainingMode.PRESERVE,
-                    **common,
-                )
+            torch.onnx.export(self.model, call.args, str(draft), kwargs=call.kwargs, **common, **own)
 
 
 class _ProgramWork:

@@ -100,7 +100,6 @@ bool Context::is_number(std::string_view name) const {
 }
 
 // ---- complex numbers
-// -----------------------------------------------------------------------------------------------------------
 
 namespace {
 

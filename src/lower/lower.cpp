@@ -4,6 +4,7 @@
 
 #include "lower/op_table.h"
 #include "lower/ops/complex_form.h"
+#include "lower/ops/complex_math.h"
 #include "program/program_builder.h"
 
 namespace modelexport::lower {
@@ -97,7 +98,8 @@ void Lowerer::bind_user_input(const program::Input& input, std::size_t position)
     if (complex) shape.push_back({2, ""});
     const V v = builder_.graph_input(name, part_type(recorded.dtype), std::move(shape));
     learn_sizes(recorded, v);
-    const Complex parts = complex ? parts_of_pairs(v) : Complex{v, {}};
+    const Complex parts =
+        complex ? parts_of_pairs(builder_, v, static_cast<int64_t>(recorded.sizes.size())) : Complex{v, {}};
     bind(input.value, parts);
     return;
   }
@@ -108,17 +110,6 @@ void Lowerer::bind_user_input(const program::Input& input, std::size_t position)
   const V v = builder_.graph_input(name, dtype, onnx::Shape{});
   frames_.back().values[input.value] = builder_.unsqueeze(v, {0});
   learn_sizes(recorded, frames_.back().values[input.value]);
-}
-
-// A complex tensor enters and leaves the model as pairs of real numbers along a last axis.
-Complex Lowerer::parts_of_pairs(V pairs) {
-  const int64_t axis = builder_.rank(pairs).value() - 1;
-  return {builder_.gather(pairs, builder_.scalar_int(0), axis), builder_.gather(pairs, builder_.scalar_int(1), axis)};
-}
-
-V Lowerer::pairs_of_parts(const Complex& z) {
-  const int64_t axis = builder_.rank(z.re).value();
-  return builder_.concat({builder_.unsqueeze(z.re, {axis}), builder_.unsqueeze(z.im, {axis})}, axis);
 }
 
 void Lowerer::bind(program::ValueId id, const Complex& value) {
@@ -367,7 +358,8 @@ void Lowerer::bind_outputs(const program::Graph& graph) {
     if (const auto* reference = output.value.as<program::ValueRef>()) {
       const program::Value& recorded = graph.values[reference->id];
       if (recorded.kind != program::Kind::Tensor) v = builder_.squeeze(v, {0});
-      if (is_complex(recorded.dtype)) v = pairs_of_parts({v, imaginary(reference->id)});
+      if (is_complex(recorded.dtype))
+        v = pairs_of_parts(builder_, {v, imaginary(reference->id)}, static_cast<int64_t>(recorded.sizes.size()));
     }
     const bool is_input = std::find(builder_.graph().inputs.begin(), builder_.graph().inputs.end(), v.id) !=
                           builder_.graph().inputs.end();

@@ -84,8 +84,6 @@ class Lowerer {
   V defined(const program::Value& recorded, V v, const std::string& suffix);
   void bind_outputs(const program::Graph& graph);
   V output_value(const program::Output& output);
-  Complex parts_of_pairs(V pairs);
-  V pairs_of_parts(const Complex& z);
   void bind(program::ValueId id, const Complex& value);
   void learn_sizes(const program::Value& recorded, V v);
   Size compute_size(program::ExprId expr);

@@ -19,6 +19,13 @@ EXECUTABLE = Path(os.environ.get("MODELEXPORT_EXECUTABLE", Path(__file__).parent
 OLD = b"an earlier model"
 
 
+def timed(command: list[str]) -> float:
+    """The seconds that `command` takes."""
+    start = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
 @pytest.mark.parametrize("options", [[], ["--external-data"]], ids=["inside", "external"])
 def test_killed_at_random_points(options: list[str], tmp_path: Path) -> None:
     net = nn.Sequential(*(nn.Linear(1024, 1024) for _ in range(8))).eval()
@@ -27,15 +34,13 @@ def test_killed_at_random_points(options: list[str], tmp_path: Path) -> None:
     folder.mkdir()
     model = folder / "net.onnx"
     command = [str(EXECUTABLE), "export", str(saved), str(model), *options]
-    start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    duration = time.perf_counter() - start
+    duration = min(timed(command) for _ in range(3))
     targets = [path for path in folder.iterdir() if path.suffix != ".json"]  # a sidecar tells when it was made
     whole = {path: path.read_bytes() for path in targets}
 
     pick = random.Random(0)
     killed = 0
-    for _ in range(50):
+    while killed < 50:
         for path in targets:
             path.write_bytes(OLD)
         with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
@@ -44,7 +49,6 @@ def test_killed_at_random_points(options: list[str], tmp_path: Path) -> None:
         killed += process.returncode == -signal.SIGKILL
         for path in targets:
             assert path.read_bytes() in (OLD, whole[path]), path.name
-    assert killed > 10
 
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     assert {path: path.read_bytes() for path in targets} == whole

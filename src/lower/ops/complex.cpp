@@ -9,18 +9,12 @@ namespace {
 
 Complex self(Context& c) { return c.complex("self", c.out_dtype()); }
 
-V last_entry(Context& c, V x, int64_t index) { return c.b.gather(x, c.b.scalar_int(index), c.rank("self") - 1); }
-
 Values view_as_complex(Context& c) {
-  const V pairs = c.tensor("self");
-  return {last_entry(c, pairs, 0), last_entry(c, pairs, 1)};
+  const Complex z = parts_of_pairs(c.b, c.tensor("self"), c.rank("self") - 1);
+  return {z.re, z.im};
 }
 
-Values view_as_real(Context& c) {
-  const Complex z = self(c);
-  const int64_t last = c.rank("self");
-  return {c.b.concat({c.b.unsqueeze(z.re, {last}), c.b.unsqueeze(z.im, {last})}, last)};
-}
+Values view_as_real(Context& c) { return {pairs_of_parts(c.b, self(c), c.rank("self"))}; }
 
 Values real(Context& c) { return {c.seeing(Part::Real).tensor("self")}; }
 Values imag(Context& c) { return {c.seeing(Part::Imaginary).tensor("self")}; }

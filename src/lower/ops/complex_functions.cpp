@@ -14,7 +14,6 @@ Complex operand(Context& c, std::string_view name) { return c.complex(name, c.ou
 Complex one(Context& c) { return {c.b.scalar(1, c.out_dtype()), {}}; }
 
 // ---- arithmetic
-// ---------------------------------------------------------------------------------------------------------
 
 // `alpha` or `value` times z, where 1 leaves no trace.
 Complex times(Context& c, std::string_view factor, const Complex& z) {
@@ -46,8 +45,8 @@ Values lerp(Context& c) {
   const Complex self = operand(c, "self");
   return results(c, add(c.b, self, mul(c.b, operand(c, "weight"), sub(c.b, operand(c, "end"), self))));
 }
+
 // ---- powers
-// -------------------------------------------------------------------------------------------------------------
 
 std::optional<int64_t> small_exponent(const Context& c) {
   for (int64_t n : {0, 1, 2, 3, 4, -1, -2}) {
@@ -83,7 +82,6 @@ Values power(Context& c) {
 }
 
 // ---- functions of one number
-// --------------------------------------------------------------------------------------------
 
 template <Complex (*F)(Builder&, const Complex&)>
 Values function(Context& c) {
@@ -137,17 +135,21 @@ Complex sinc(Builder& b, const Complex& z) {
 Values absolute(Context& c) { return {magnitude(c.b, operand(c, "self"))}; }
 Values argument(Context& c) { return {angle(c.b, operand(c, "self"))}; }
 
+// What the row for real tensors makes of both parts.
+Complex by_parts(Context& c) {
+  const Lowering real = find_op(c.node.target)->lower;
+  Context re = c.seeing(Part::Real);
+  Context im = c.seeing(Part::Imaginary);
+  return {real(re).front(), real(im).front()};
+}
+
 // aten::mH, adjoint: conjugated, and the last two axes swapped.
 Values conjugate_transpose(Context& c) {
-  std::vector<int64_t> order;
-  for (int64_t i = 0; i < c.rank("self"); ++i) order.push_back(i);
-  if (order.size() > 1) std::swap(order[order.size() - 1], order[order.size() - 2]);
-  const Complex z = conj(c.b, operand(c, "self"));
-  return {c.b.transpose(z.re, order), c.b.transpose(z.im, order)};
+  const Complex z = conj(c.b, by_parts(c));
+  return {z.re, z.im};
 }
 
 // ---- conversions, constants, statistics
-// ---------------------------------------------------------------------------------
 
 // To a real type the imaginary part is dropped; true is what is not zero.
 Values convert(Context& c) {
@@ -169,18 +171,11 @@ Values is_real(Context& c) {
 
 // The variance of complex numbers is the sum of the variances of their parts.
 Values variance(Context& c) {
-  const Lowering real = find_op(c.node.target)->lower;
-  Context re = c.seeing(Part::Real);
-  Context im = c.seeing(Part::Imaginary);
-  return {c.b.add(real(re).front(), real(im).front())};
+  const Complex of = by_parts(c);
+  return {c.b.add(of.re, of.im)};
 }
 
-Values deviation(Context& c) {
-  const Lowering real = find_op(c.node.target)->lower;
-  Context re = c.seeing(Part::Real);
-  Context im = c.seeing(Part::Imaginary);
-  return {magnitude(c.b, {real(re).front(), real(im).front()})};
-}
+Values deviation(Context& c) { return {magnitude(c.b, by_parts(c))}; }
 
 // Over one axis or all, by multiplying one half with the other until one number is left.
 Values prod(Context& c) {

@@ -98,6 +98,14 @@ V imaginary(Builder& b, const Complex& z) {
   return b.op("Expand", {number_like(b, 0, z.re), b.shape_of(z.re)});
 }
 
+Complex parts_of_pairs(Builder& b, V pairs, int64_t axis) {
+  return {b.gather(pairs, b.scalar_int(0), axis), b.gather(pairs, b.scalar_int(1), axis)};
+}
+
+V pairs_of_parts(Builder& b, const Complex& z, int64_t axis) {
+  return b.concat({b.unsqueeze(z.re, {axis}), b.unsqueeze(z.im, {axis})}, axis);
+}
+
 Values results(Context& c, const Complex& z) {
   const V im = z.im ? z.im : number_like(c.b, 0, z.re);
   return {c.b.expand(z.re, c.out_sizes()), c.b.expand(im, c.out_sizes())};

@@ -28,6 +28,9 @@ Complex cosh(Builder& b, const Complex& z);
 
 // The imaginary part, made where it is zero.
 V imaginary(Builder& b, const Complex& z);
+// From and to pairs of real numbers along the last axis, which is `axis`.
+Complex parts_of_pairs(Builder& b, V pairs, int64_t axis);
+V pairs_of_parts(Builder& b, const Complex& z, int64_t axis);
 // As the results of a lowering, in the sizes that torch recorded.
 Values results(Context& c, const Complex& z);
 

@@ -13,7 +13,6 @@ namespace modelexport::lower {
 namespace {
 
 // ---- with ONNX DFT, which takes and gives pairs along a last axis
-// -----------------------------------------------------
 
 constexpr int64_t kFirstOpsetWithDft = 17;
 constexpr int64_t kFirstOpsetWithAxisInput = 20;
@@ -46,29 +45,18 @@ Complex with_dft(Builder& b, const Complex& z, const std::vector<int64_t>& axes,
   V pairs = as_column(z.re);
   if (z.im || inverse) pairs = b.concat({pairs, as_column(imaginary(b, z))}, rank + added);
   for (int64_t axis : axes) pairs = dft(b, pairs, axis + added, inverse, one_sided);
-  const auto part = [&](int64_t index) {
-    const V x = b.gather(pairs, b.scalar_int(index), rank + added);
-    return added == 1 ? b.squeeze(x, {0}) : x;
-  };
-  return {part(0), part(1)};
+  const Complex result = parts_of_pairs(b, pairs, rank + added);
+  return added == 1 ? Complex{b.squeeze(result.re, {0}), b.squeeze(result.im, {0})} : result;
 }
 
 // ---- with matrices --------------------------------------------------------------------------------------------------
 
-// cos and sin of 2 pi j k / n for j < n and k < columns. j * k is taken modulo n, which keeps the angles exact.
+// The waves of a transform of n elements to its first `columns`.
 Complex waves(Builder& b, const Size& n, const Size& columns, DType dtype) {
   if (n.is_static() && columns.is_static()) {
-    std::vector<double> cosines;
-    std::vector<double> sines;
-    for (int64_t j = 0; j < n.value; ++j) {
-      for (int64_t k = 0; k < columns.value; ++k) {
-        const double turn = 2 * M_PI * static_cast<double>(j * k % n.value) / static_cast<double>(n.value);
-        cosines.push_back(std::cos(turn));
-        sines.push_back(std::sin(turn));
-      }
-    }
+    const WaveTable table = wave_table(n.value, columns.value, n.value);
     const std::vector<int64_t> sizes{n.value, columns.value};
-    return {constant_of(b, cosines, dtype, sizes), constant_of(b, sines, dtype, sizes)};
+    return {constant_of(b, table.cosines, dtype, sizes), constant_of(b, table.sines, dtype, sizes)};
   }
   const V products = b.mul(b.unsqueeze(range(b, n), {1}), range(b, columns));
   const V turns = b.cast(b.op("Mod", {products, b.as_vector(n)}), DType::Float32);
@@ -97,6 +85,31 @@ Complex with_matrices(Builder& b, const Complex& z, int64_t axis, bool inverse, 
 }
 
 }  // namespace
+
+WaveTable wave_table(int64_t rows, int64_t columns, int64_t n) {
+  WaveTable table;
+  for (int64_t j = 0; j < rows; ++j) {
+    for (int64_t k = 0; k < columns; ++k) {
+      const double turn = 2 * M_PI * static_cast<double>(j * k % n) / static_cast<double>(n);
+      table.cosines.push_back(std::cos(turn));
+      table.sines.push_back(std::sin(turn));
+    }
+  }
+  return table;
+}
+
+V resized(Builder& b, V x, int64_t axis, const Size& size) {
+  if (!x) return x;
+  const Size before = b.size_of(x, axis);
+  if (before == size) return x;
+  const bool grows = !before.is_static() || !size.is_static() || before.value < size.value;
+  if (grows) {
+    Sizes zeros = b.sizes_of(x);
+    zeros[static_cast<std::size_t>(axis)] = size;
+    x = b.concat({x, b.expand(b.scalar(0, b.dtype(x)), zeros)}, axis);
+  }
+  return b.slice(x, axis, 0, size);
+}
 
 Complex transformed(Builder& b, Complex z, const std::vector<int64_t>& axes, bool inverse) {
   if (axes.empty()) return z;

@@ -41,20 +41,6 @@ Extent extent(Context& c, bool one_sided_input) {
   return result;
 }
 
-// Cut, or filled up with zeros, to `size` along `axis`.
-V resized(Builder& b, V x, int64_t axis, const Size& size) {
-  if (!x) return x;
-  const Size before = b.size_of(x, axis);
-  if (before == size) return x;
-  const bool grows = !before.is_static() || !size.is_static() || before.value < size.value;
-  if (grows) {
-    Sizes zeros = b.sizes_of(x);
-    zeros[static_cast<std::size_t>(axis)] = size;
-    x = b.concat({x, b.expand(b.scalar(0, b.dtype(x)), zeros)}, axis);
-  }
-  return b.slice(x, axis, 0, size);
-}
-
 Complex resized(Builder& b, const Complex& z, const Extent& extent) {
   Complex result = z;
   for (std::size_t i = 0; i < extent.axes.size(); ++i) {

@@ -6,6 +6,7 @@
 
 #include "lower/ops/complex_math.h"
 #include "lower/ops/creation.h"
+#include "lower/ops/fourier.h"
 #include "lower/ops/reduction.h"
 
 namespace modelexport::lower {
@@ -37,17 +38,13 @@ V window(Context& c, const Frames& f, DType dtype) {
 // cos and sin of 2 pi k t / n, times `weight`(k): float[frequencies, 1, n_fft].
 template <typename Weight>
 Complex waves(Context& c, const Frames& f, DType dtype, Weight weight) {
-  std::vector<double> cosines;
-  std::vector<double> sines;
-  for (int64_t k = 0; k < f.frequencies; ++k) {
-    for (int64_t t = 0; t < f.length; ++t) {
-      const double turn = 2 * M_PI * static_cast<double>(k * t % f.length) / static_cast<double>(f.length);
-      cosines.push_back(weight(k) * std::cos(turn));
-      sines.push_back(weight(k) * std::sin(turn));
-    }
+  WaveTable table = wave_table(f.frequencies, f.length, f.length);
+  for (int64_t i = 0; i < f.frequencies * f.length; ++i) {
+    table.cosines[static_cast<std::size_t>(i)] *= weight(i / f.length);
+    table.sines[static_cast<std::size_t>(i)] *= weight(i / f.length);
   }
   const std::vector<int64_t> sizes{f.frequencies, 1, f.length};
-  return {constant_of(c.b, cosines, dtype, sizes), constant_of(c.b, sines, dtype, sizes)};
+  return {constant_of(c.b, table.cosines, dtype, sizes), constant_of(c.b, table.sines, dtype, sizes)};
 }
 
 V times(Builder& b, V x, V factor) { return factor ? b.mul(x, factor) : x; }
@@ -72,8 +69,7 @@ Values stft(Context& c) {
   };
   const Complex z{correlated(wave.re), b.op("Neg", {correlated(wave.im)})};
   if (is_complex(c.out().dtype)) return {z.re, z.im};
-  const int64_t last = c.out_rank() - 1;
-  return {b.concat({b.unsqueeze(z.re, {last}), b.unsqueeze(z.im, {last})}, last)};
+  return {pairs_of_parts(b, z, c.out_rank() - 1)};
 }
 
 Values istft(Context& c) {
@@ -102,14 +98,9 @@ Values istft(Context& c) {
   const int64_t start = c.flag("center") ? f.length / 2 : 0;
   const Size end = c.has("length") ? Size(start + c.integer("length")) : b.size_sub(total, start);
   const auto cut = [&](V x) { return b.slice(x, 2, start, end); };
-  V result = b.squeeze(b.div(cut(signal), cut(cover)), batched ? Axes{1} : Axes{0, 1});
-  if (c.has("length") && !(total.is_static() && total.value >= end.value)) {
-    const int64_t axis = batched ? 1 : 0;
-    Sizes zeros = b.sizes_of(result);
-    zeros[static_cast<std::size_t>(axis)] = c.integer("length");
-    result = b.slice(b.concat({result, b.expand(b.scalar(0, dtype), zeros)}, axis), axis, 0, c.integer("length"));
-  }
-  return {result};
+  const V result = b.squeeze(b.div(cut(signal), cut(cover)), batched ? Axes{1} : Axes{0, 1});
+  if (!c.has("length")) return {result};
+  return {resized(b, result, batched ? 1 : 0, c.integer("length"))};
 }
 
 }  // namespace modelexport::lower
