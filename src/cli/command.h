@@ -40,7 +40,7 @@ void add_tag(CLI::App& app, Action& action);
 void add_carry(CLI::App& app, Action& action);
 void add_version(CLI::App& app, Action& action);
 
-// ---- shared options ----------------------------------------------------------------------------------------------
+// ---- shared options ----
 template <typename T>
 using Choices = std::vector<std::pair<std::string, T>>;
 // An option whose value is one of these names.

@@ -81,20 +81,20 @@ class Builder {
   void set_stamp(Stamp stamp) { stamp_ = std::move(stamp); }
   [[nodiscard]] const Stamp& stamp() const { return stamp_; }
 
-  // ---- nodes -------------------------------------------------------------------------------------------------
+  // ---- nodes ----
   // Emits one node (or a constant, when it can be folded) with one or several outputs. Trailing empty inputs are
   // dropped. Types onnxruntime has no kernel for are cast around (kernel_gaps.*).
   V op(std::string_view op_type, Values inputs, const Attrs& attrs = {});
   Values ops(std::string_view op_type, Values inputs, std::size_t n_outputs, const Attrs& attrs = {});
 
-  // ---- constants: initializers, identical ones shared -----------------------------------------------------------
+  // ---- constants: initializers, identical ones shared ----
   V constant(TensorView tensor);
   V ints(const std::vector<int64_t>& values);               // shape [n]
   V scalar(double value, DType dtype);                      // shape []
   V scalar_int(int64_t value, DType dtype = DType::Int64);  // shape []; exact beyond 2^53
   V full(double value, DType dtype, const std::vector<int64_t>& sizes);
 
-  // ---- what is known of a value -----------------------------------------------------------------------------------
+  // ---- what is known of a value ----
   [[nodiscard]] const onnx::Value& value(V v) const { return model_.values[v.id]; }
   [[nodiscard]] DType dtype(V v) const { return value(v).dtype; }
   [[nodiscard]] std::optional<int64_t> rank(V v) const;
@@ -104,7 +104,7 @@ class Builder {
   // Its initializer (parameters included), else null.
   [[nodiscard]] const onnx::Initializer* initializer_of(V v) const;
 
-  // ---- building blocks: each picks the opset's form and returns its input when there is nothing to do -------------
+  // ---- building blocks: each picks the opset's form and returns its input when there is nothing to do ----
   V cast(V x, DType dtype);
   V reshape(V x, const Sizes& sizes);  // one entry may be -1; 0 is a size of zero
   V reshape_to(V x, V shape);          // `shape` as ONNX Reshape reads it, with allowzero=0
@@ -126,7 +126,7 @@ class Builder {
   V mul(V a, V b) { return op("Mul", {a, b}); }
   V div(V a, V b) { return op("Div", {a, b}); }
 
-  // ---- sizes -----------------------------------------------------------------------------------------------------
+  // ---- sizes ----
   V shape_of(V x);                                            // int64[rank]
   Size size_of(V x, int64_t axis);                            // a number when known
   Sizes sizes_of(V x);                                        // rank must be known
@@ -141,7 +141,7 @@ class Builder {
   Size size_min(const Size& a, const Size& b);
   Size size_max(const Size& a, const Size& b);
 
-  // ---- graphs ------------------------------------------------------------------------------------------------------
+  // ---- graphs ----
   // Nodes made between enter and leave go into a body for If, Loop or Scan. Outer values may be used inside.
   void enter_graph(std::string name);
   V graph_input(const std::string& name, DType dtype, std::optional<onnx::Shape> shape);

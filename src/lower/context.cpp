@@ -41,8 +41,7 @@ bool Context::has(std::string_view name) const {
   return argument != nullptr && !argument->is_none();
 }
 
-// ---- tensors
-// -----------------------------------------------------------------------------------------------------------
+// ---- tensors ----
 
 V Context::value_of(const Argument& argument) {
   if (const auto* reference = argument.as<ValueRef>()) {
@@ -176,8 +175,7 @@ bool Context::has_complex(std::string_view name) const {
   return is_complex_number(*argument);
 }
 
-// ---- numbers
-// -----------------------------------------------------------------------------------------------------------
+// ---- numbers ----
 
 int64_t Context::integer(std::string_view name) {
   const Argument& argument = arg(name);
@@ -291,8 +289,7 @@ uint32_t Context::graph_index(std::string_view name) {
   return graph->index;
 }
 
-// ---- what torch recorded
-// -------------------------------------------------------------------------------------------------
+// ---- what torch recorded ----
 
 const program::Value& Context::recorded(const Argument& argument) const {
   const auto* reference = argument.as<ValueRef>();
@@ -390,8 +387,7 @@ Sizes Context::sizes_of(const std::vector<program::Dim>& dims) {
   return sizes;
 }
 
-// ---- sub-graphs and refusals
-// ---------------------------------------------------------------------------------------------
+// ---- sub-graphs and refusals ----
 
 Values Context::lower_body(uint32_t index, const Values& inputs) { return lowerer_.lower_body(index, inputs); }
 

@@ -43,7 +43,7 @@ class Context {
   Builder& b;
   const program::Node& node;
 
-  // ---- arguments by schema name; a missing or differently typed one is an Error naming it -----------------------
+  // ---- arguments by schema name; a missing or differently typed one is an Error naming it ----
   [[nodiscard]] bool has(std::string_view name) const;  // given and not None
   // A tensor. A Python number in a tensor's place becomes a rank-0 constant of its default type.
   V tensor(std::string_view name);
@@ -73,7 +73,7 @@ class Context {
   // An int list with `n` entries, a single entry repeated (kernel_size=3).
   std::vector<int64_t> ints_n(std::string_view name, std::size_t n);
 
-  // ---- what torch recorded ----------------------------------------------------------------------------------------
+  // ---- what torch recorded ----
   [[nodiscard]] const program::Value& info(std::string_view name) const;  // of a tensor argument
   [[nodiscard]] DType dtype(std::string_view name) const;                 // of a complex tensor: that of its parts
   [[nodiscard]] int64_t rank(std::string_view name) const;

@@ -70,8 +70,7 @@ void Lowerer::run() {
   bind_outputs(graph);
 }
 
-// ---- inputs
-// ----------------------------------------------------------------------------------------------------------
+// ---- inputs ----
 
 void Lowerer::bind_inputs(const program::Graph& graph) {
   std::size_t position = 0;
@@ -144,8 +143,7 @@ V Lowerer::weight(const program::Input& input, const std::string& name, const Te
   return tied;
 }
 
-// ---- calls
-// -----------------------------------------------------------------------------------------------------------
+// ---- calls ----
 
 void Lowerer::lower_nodes(const program::Graph& graph) {
   for (const program::Node& node : graph.nodes) lower_node(graph, node);
@@ -329,8 +327,7 @@ Values Lowerer::lower_body(uint32_t index, const Values& inputs) {
   return outputs;
 }
 
-// ---- outputs
-// ---------------------------------------------------------------------------------------------------------
+// ---- outputs ----
 
 V Lowerer::output_value(const program::Output& output) {
   if (const auto* reference = output.value.as<program::ValueRef>()) return value(reference->id);
@@ -389,8 +386,7 @@ void Lowerer::bind_outputs(const program::Graph& graph) {
   }
 }
 
-// ---- values and sizes
-// --------------------------------------------------------------------------------------------------
+// ---- values and sizes ----
 
 V Lowerer::value(program::ValueId id) { return frames_.back().values.at(id); }
 

@@ -51,7 +51,7 @@ class Lowerer {
 
   void run();
 
-  // ---- for Context ------------------------------------------------------------------------------------------------
+  // ---- for Context ----
   V value(program::ValueId id);      // of a complex tensor: its real part
   V imaginary(program::ValueId id);  // of a complex tensor
   Size size_of(const program::Dim& dim);

@@ -228,8 +228,7 @@ class Unbatcher {
     return value;
   }
 
-  // ---- views
-  // ---------------------------------------------------------------------------------------------------------
+  // ---- views ----
 
   ValueId unsqueeze(const Node& node, ValueId value, int64_t axis) {
     std::vector<Dim> sizes = graph_.values[value].sizes;

@@ -23,7 +23,7 @@ inline constexpr int64_t kMaxFoldedElements = int64_t{1} << 20;
 // Values of any real tensor as doubles; nothing for complex and string ones.
 [[nodiscard]] std::optional<std::vector<double>> read_doubles(const TensorView& tensor);
 
-// ---- shared by the evaluator's files ---------------------------------------------------------------------------
+// ---- shared by the evaluator's files ----
 namespace detail {
 
 using Inputs = std::vector<const TensorView*>;

@@ -18,7 +18,7 @@ struct PassContext {
 // Runs all of them, in order.
 void run_passes(onnx::Model& model, const PassContext& context);
 
-// ---- always ------------------------------------------------------------------------------------------------------
+// ---- always ----
 // Two Transposes (Reshapes) in a row, made by the same module call, become one.
 bool merge_transposes(onnx::Model& model, const PassContext& context);
 bool merge_reshapes(onnx::Model& model, const PassContext& context);
@@ -27,7 +27,7 @@ bool transpose_weights(onnx::Model& model, const PassContext& context);
 // Nodes and initializers that no output needs.
 bool remove_dead(onnx::Model& model, const PassContext& context);
 
-// ---- when optimising ---------------------------------------------------------------------------------------------
+// ---- when optimising ----
 // BatchNormalization behind a convolution moves into its weights (Ioffe and Szegedy 2015, section 3.1).
 bool fold_batch_norm(onnx::Model& model, const PassContext& context);
 // Nodes that compute the same thing become one, which belongs to the common ancestor of their modules.

@@ -38,7 +38,7 @@ class Carrier {
   }
 
  private:
-  // ---- what the tagged model has ---------------------------------------------------------------------------------
+  // ---- what the tagged model has ----
   void index_before() {
     for (std::size_t i = 0; i < before_flow_.nodes.size(); ++i) {
       const onnx::Node& node = *before_flow_.nodes[i];
@@ -94,7 +94,7 @@ class Carrier {
     return exists;
   }
 
-  // ---- one node ----------------------------------------------------------------------------------------------------
+  // ---- one node ----
   bool place(onnx::Node& node) { return by_tensor(node) || by_name(node) || by_structure(node); }
 
   bool by_tensor(onnx::Node& node) {

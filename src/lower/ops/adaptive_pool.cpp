@@ -60,7 +60,7 @@ Bounds bounds(Builder& b, const Axis& a) {
   return {b.div(scaled, out), b.div(b.add(b.add(scaled, in), round_up), out)};
 }
 
-// ---- average -------------------------------------------------------------------------------------------------------
+// ---- average ----
 
 // [out, in]: row i holds 1 / length over window i, 0 elsewhere.
 V averaging_matrix(Builder& b, const Axis& a, DType dtype) {
@@ -106,7 +106,7 @@ Values adaptive_avg_pool(Context& c) {
   return {result};
 }
 
-// ---- max -----------------------------------------------------------------------------------------------------------
+// ---- max ----
 
 // int64[out, longest]: the positions of each window; short ones repeat their last.
 V window_positions(Builder& b, const Axis& a) {

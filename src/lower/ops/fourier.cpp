@@ -49,7 +49,7 @@ Complex with_dft(Builder& b, const Complex& z, const std::vector<int64_t>& axes,
   return added == 1 ? Complex{b.squeeze(result.re, {0}), b.squeeze(result.im, {0})} : result;
 }
 
-// ---- with matrices --------------------------------------------------------------------------------------------------
+// ---- with matrices ----
 
 // The waves of a transform of n elements to its first `columns`.
 Complex waves(Builder& b, const Size& n, const Size& columns, DType dtype) {

@@ -5,7 +5,7 @@ namespace modelexport::lower {
 
 namespace {
 
-// ---- affine_grid ---------------------------------------------------------------------------------------------------
+// ---- affine_grid ----
 
 // -1 to 1 over the centres of `size` cells, or over their corners.
 V coordinates(Builder& b, const Size& size, bool align_corners, DType dtype) {
@@ -48,7 +48,7 @@ Values affine_grid(Context& c) {
   return {b.reshape(b.op("MatMul", {grid, b.transpose(theta, {0, 2, 1})}), c.out_sizes())};
 }
 
-// ---- channels and space --------------------------------------------------------------------------------------------
+// ---- channels and space ----
 
 // Reshapes to `split`, permutes the axes after the leading ones, and reshapes to the recorded sizes.
 V rearrange(Context& c, V x, const Sizes& split, std::size_t n_leading, const std::vector<int64_t>& order) {

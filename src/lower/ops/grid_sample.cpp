@@ -18,8 +18,7 @@ V grid_sample_node(Context& c, V x, V grid, int64_t interpolation, int64_t paddi
                  {"align_corners", c.flag("align_corners")}});
 }
 
-// ---- written out, for opsets without GridSample (images before 16, volumes before 20)
-// --------------------------------
+// ---- written out, for opsets without GridSample (images before 16, volumes before 20) ----
 
 struct Sampler {
   Builder& b;

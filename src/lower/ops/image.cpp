@@ -60,7 +60,7 @@ bool sizes_say_scales(const Spatial& s) {
   return true;
 }
 
-// ---- nearest, by index ---------------------------------------------------------------------------------------------
+// ---- nearest, by index ----
 
 // The position that torch reads for each of the result's along axis i, in its own float32 arithmetic.
 std::vector<int64_t> torch_indices(const Spatial& s, std::size_t i, Filter filter) {
@@ -103,7 +103,7 @@ V gather_nearest(Builder& b, V x, const Spatial& s, Filter filter) {
   return x;
 }
 
-// ---- Resize --------------------------------------------------------------------------------------------------------
+// ---- Resize ----
 
 Attrs attributes(const Resampling& r) {
   const char* mode = r.filter == Filter::Linear ? "linear" : r.filter == Filter::Cubic ? "cubic" : "nearest";

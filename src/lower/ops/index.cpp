@@ -156,8 +156,7 @@ Values lower_embedding_renorm(Context& c) {
   return {c.b.where(too_long, c.b.mul(weight, scale), weight)};
 }
 
-// ---- embedding_bag: rows of a table, reduced bag by bag
-// --------------------------------------------------------------
+// ---- embedding_bag: rows of a table, reduced bag by bag ----
 
 enum BagMode : int64_t { kSum = 0, kMean = 1, kMax = 2 };
 

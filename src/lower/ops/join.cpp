@@ -54,8 +54,7 @@ Values lower_vstack(Context& c) { return stack_raised(c, 0, {{0, 1}, {0}}); }
 Values lower_dstack(Context& c) { return stack_raised(c, 2, {{0, 1, 2}, {0, 2}, {2}}); }
 Values lower_column_stack(Context& c) { return stack_raised(c, 1, {{0, 1}, {1}}); }
 
-// ---- grids
-// -----------------------------------------------------------------------------------------------------------
+// ---- grids ----
 
 // Tensor i of the list along axis i of a grid ("xy": the first two swapped), expanded to the grid.
 Values grid(Context& c, bool swapped) {
@@ -114,8 +113,7 @@ Values lower_combinations(Context& c) {
   return {c.b.gather(c.tensor("self"), positions, 0)};
 }
 
-// ---- blocks
-// ----------------------------------------------------------------------------------------------------------
+// ---- blocks ----
 
 // aten::block_diag: every block gets zeros to its left and right.
 Values lower_block_diag(Context& c) {

@@ -124,7 +124,7 @@ Values poisson_nll_loss(Context& c) {
   return finish(c, loss);
 }
 
-// ---- classes ---------------------------------------------------------------------------------------------------
+// ---- classes ----
 
 // What the class losses share: the axis of classes, the targets that count, and each one's weight.
 struct ClassTargets {

@@ -9,7 +9,7 @@ namespace modelexport::lower {
 
 namespace {
 
-// ---- layer ---------------------------------------------------------------------------------------------------------
+// ---- layer ----
 
 int64_t n_normalized(Context& c) { return static_cast<int64_t>(c.sizes("normalized_shape").size()); }
 
@@ -36,7 +36,7 @@ Values native_layer_norm(Context& c) {
   return {layer_normalization(c), m.mean, inverse_deviation(c.b, m.variance, c.number("eps"))};
 }
 
-// ---- RMS -----------------------------------------------------------------------------------------------------------
+// ---- RMS ----
 
 double rms_eps(Context& c) {
   const bool is_double = c.out_dtype() == DType::Float64;
@@ -69,7 +69,7 @@ Values fused_rms_norm(Context& c) {
   return {rms_normalization(c), c.b.op("Reciprocal", {root_mean_square(c, x)})};
 }
 
-// ---- group and instance --------------------------------------------------------------------------------------------
+// ---- group and instance ----
 
 // [N, C, ...] as [N, groups, elements].
 V grouped(Context& c, V x, int64_t groups) {
@@ -134,7 +134,7 @@ Values instance_norm(Context& c) {
                           per_channel(b, bias, rank))};
 }
 
-// ---- weights -------------------------------------------------------------------------------------------------------
+// ---- weights ----
 
 // Norms over all axes but `dim`; over all of them for -1, which gives a number.
 V norm_over_others(Builder& b, V v, double p, int64_t dim, int64_t rank) {

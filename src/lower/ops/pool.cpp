@@ -92,7 +92,7 @@ V trimmed(Context& c, const Window& w, V x) {
   return x;
 }
 
-// ---- max -----------------------------------------------------------------------------------------------------------
+// ---- max ----
 
 double lowest(DType dtype) {
   if (is_floating(dtype)) return -std::numeric_limits<double>::infinity();
@@ -168,7 +168,7 @@ Values max_pool_with_indices(Context& c) {
   return results;
 }
 
-// ---- average -------------------------------------------------------------------------------------------------------
+// ---- average ----
 
 // Elements past the input's own padding are never counted, so padding that counts is made by a Pad of its own as soon
 // as there is an overhang.
@@ -207,7 +207,7 @@ Values avg_pool(Context& c) {
   })};
 }
 
-// ---- unpool --------------------------------------------------------------------------------------------------------
+// ---- unpool ----
 
 // Every value goes to its index in an otherwise empty plane.
 template <std::size_t N>

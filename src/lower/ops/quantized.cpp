@@ -89,7 +89,7 @@ V dequantize(Builder& b, V x, const Quantizer& q) {
   return b.mul(shifted, along_channels(b, q.scale, q, x));
 }
 
-// ---- arguments -----------------------------------------------------------------------------------------------------
+// ---- arguments ----
 
 // A parameter of the whole tensor, number or tensor with one element, as a rank-0 float32 tensor.
 V single(Context& c, std::string_view name) {
@@ -118,8 +118,7 @@ Quantizer per_channel(Context& c, std::string_view input, std::string_view scale
   return q;
 }
 
-// ---- quantized_decomposed
-// --------------------------------------------------------------------------------------------
+// ---- quantized_decomposed ----
 
 Values quantize_per_tensor(Context& c) { return {quantize(c, c.tensor("input"), per_tensor(c))}; }
 
@@ -177,7 +176,7 @@ Values dequantize_per_channel_group(Context& c) {
   return {c.b.reshape(from_integers(c.b, x, grouped(c, c.tensor("scales"), 1), zero_points), c.out_sizes())};
 }
 
-// ---- parameters from data ------------------------------------------------------------------------------------------
+// ---- parameters from data ----
 
 struct Extent {
   V lowest;   // at most 0
@@ -239,8 +238,7 @@ Values choose_per_token_asymmetric(Context& c) {
   return {scale, b.op("Round", {b.clip(zero_point, number(-128), number(127))})};
 }
 
-// ---- fake quantisation
-// -----------------------------------------------------------------------------------------------
+// ---- fake quantisation ----
 
 // Quantised and back: as the pair of operators when the range is that of a type, else written out.
 V fake(Context& c, V x, Quantizer q) {

@@ -82,8 +82,7 @@ Network read_network(Context& c, CellKind kind) {
   return n;
 }
 
-// ---- one layer as ONNX has it
-// ----------------------------------------------------------------------------------------
+// ---- one layer as ONNX has it ----
 
 // [gates * hidden, ...] -> [1, gates * hidden, ...] with the gates in ONNX's order.
 V reordered(Builder& b, V weight, const Network& n) {
@@ -123,8 +122,7 @@ LayerResult run_operator(Builder& b, const Network& n, V x, const Weights* layer
   return {results[0], {results[1], n_results == 3 ? results[2] : V{}}};
 }
 
-// ---- an LSTM with projection, which ONNX does not have: a Scan over the steps
-// ------------------------------------------
+// ---- an LSTM with projection, which ONNX does not have: a Scan over the steps ----
 
 struct ScanResult {
   V out;  // [time, batch, projected]
@@ -167,7 +165,7 @@ LayerResult run_projected(Builder& b, const Network& n, V x, const Weights* laye
   return {b.concat(outs, 1), {b.concat(hiddens, 0), b.concat(cells, 0)}};
 }
 
-// ---- the stack -----------------------------------------------------------------------------------------------------
+// ---- the stack ----
 
 // [time, directions, batch, hidden] -> [time, batch, directions * hidden], or batch first.
 V flatten_directions(Builder& b, V out, const Network& n, bool batch_first) {

@@ -104,8 +104,7 @@ V reduce_into(Context& c, Scatter scatter) {
 
 Values lower_scatter_reduce(Context& c) { return result_of(c, reduce_into(c, scatter_of_source(c))); }
 
-// ---- index_*: whole slices along one axis
-// ----------------------------------------------------------------------------
+// ---- index_*: whole slices along one axis ----
 
 // The 1-D index as one of the source's sizes; scalars as tensors of one element.
 Scatter scatter_of_slices(Context& c, V source) {

@@ -133,8 +133,7 @@ Values lower_mode(Context& c) {
   return {keepdim ? value : c.b.squeeze(value, {axis}), position};
 }
 
-// ---- unique
-// ----------------------------------------------------------------------------------------------------------
+// ---- unique ----
 
 // ONNX Unique: values, first positions, inverse, counts; along no axis, of the flat tensor.
 Values unique(Context& c, std::optional<int64_t> axis) {
@@ -183,8 +182,7 @@ Values lower_unique_consecutive(Context& c) {
   return runs;
 }
 
-// ---- positions of true elements
-// ----------------------------------------------------------------------------------------
+// ---- positions of true elements ----
 
 // int64[rank, n]; a scalar has positions without coordinates.
 V nonzero_rows(Context& c) {

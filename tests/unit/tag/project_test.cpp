@@ -169,7 +169,7 @@ TEST(Restore, TagsReadBackAsTheScopesTheyCameFrom) {
   }
 }
 
-// ---- carry ---------------------------------------------------------------------------------------------------------
+// ---- carry ----
 
 // x -> MatMul (fc0) -> a -> Add (fc0) -> b -> Relu (layer0) -> c -> Tanh (layer1) -> d
 struct Chain : Foreign {
