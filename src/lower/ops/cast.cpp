@@ -9,8 +9,6 @@ namespace {
 Values convert(Context& c) { return {c.b.cast(c.tensor("self"), c.out_dtype())}; }
 Values convert_a(Context& c) { return {c.b.cast(c.tensor("a"), c.out_dtype())}; }
 Values same(Context& c) { return {c.tensor("self")}; }
-Values nothing(Context&) { return {}; }
-Values token(Context& c) { return {c.tensor("dep_token")}; }
 
 // `src` in the type and shape of `self`.
 Values copy(Context& c) { return {c.b.expand(c.operand("src", c.out_dtype()), c.out_sizes())}; }
@@ -65,17 +63,6 @@ const Row kRows[] = {
     {"aten::fill.Tensor(Tensor self, Tensor value) -> Tensor", fill},
     {"aten::fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)", kViaFunctional},
     {"aten::fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)", kViaFunctional},
-
-    {"aten::_assert_tensor_metadata(Tensor a, SymInt[]? size=None, SymInt[]? stride=None, ScalarType? dtype=None, "
-     "*, Device? device=None, Layout? layout=None) -> ()",
-     nothing},
-    {"aten::_assert_async(Tensor self) -> ()", nothing},
-    {"aten::_assert_async.msg(Tensor self, str assert_msg) -> ()", nothing},
-    {"aten::_assert_scalar(Scalar self, str assert_msg) -> ()", nothing},
-    {"aten::_functional_assert_async.msg(Tensor self, str assert_msg, Tensor dep_token) -> Tensor", token},
-    {"aten::_functional_assert_scalar(Scalar self, str assert_msg, Tensor dep_token) -> Tensor", token},
-    {"aten::sym_constrain_range(Scalar size, *, int? min=None, int? max=None) -> ()", nothing},
-    {"aten::sym_constrain_range_for_size(Scalar size, *, int? min=None, int? max=None) -> ()", nothing},
 };
 
 }  // namespace
