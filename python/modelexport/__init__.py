@@ -77,7 +77,10 @@ def export(
         buffer_outputs (bool): new values of buffers that the model writes become outputs.
         custom_ops (str): "refuse" (default) or "keep" operators without an ONNX form as nodes of their own domain.
         fallback (bool): operators without an ONNX form are decomposed by torch, or else torch.onnx.export writes the
-            file; default True. One warning and the result's ``fallbacks`` say what fell back, where and why.
+            file; default True. One warning and the result's ``fallbacks`` say what fell back, where and why. What
+            ``torch.export`` cannot trace is captured with strict=True or else as a draft export, which holds only for
+            inputs that the data steer the same way; one warning and the result's ``capture`` say so, and what was
+            assumed.
         kwargs (dict): keyword arguments of forward, beside ``inputs``.
         require_context (bool): an operation whose module neither torch nor its neighbours tell is an error, rather
             than the root's.
@@ -89,7 +92,8 @@ def export(
     Raises:
         TypeError: an unknown keyword.
         InvalidInputError: inputs or options that do not fit the model.
-        CaptureError: ``torch.export`` cannot capture the model, or not with these dynamic axes.
+        CaptureError: ``torch.export`` cannot capture the model in any way, or not with these dynamic axes; with torch's
+            message and the path of the module that was running.
         UnsupportedOperatorError: lists every operator that has no ONNX form.
         AuxiliaryOperationError: a size that the model computes has no ONNX form.
         ContextInheritanceError: with ``require_context``, names the operations.

@@ -14,24 +14,26 @@ from typing import Any
 import torch
 from torch._dynamo.exc import UserError, UserErrorType
 from torch.export import ExportedProgram
-from torch.fx.experimental import _config as fx_config
 
+from modelexport.attempts import Attempt, another_way, message, module_path, summary, traced
 from modelexport.containers import register_containers
 from modelexport.dynamic import DynamicAxis, DynamicPlan, plan_dynamic
 from modelexport.exceptions import CaptureError, InvalidInputError, ModelExportError
 from modelexport.inputs import CallInputs, call_inputs, describe
 from modelexport.naming import module_rows
 from modelexport.options import ExportOptions
-from modelexport.state import preserved
+from modelexport.state import preserved, run_on_copies
 
 logger = logging.getLogger("modelexport")
+
+TRACING = "torch.export"
 
 
 @dataclasses.dataclass(frozen=True)
 class Captured:
     """A program, the module tree it came from (empty when unknown), its inputs, and the user's names of its symbols.
 
-    ``output_axes`` are the names in ``dynamic_axes`` that no input has.
+    ``output_axes`` are the names in ``dynamic_axes`` that no input has. ``how`` is the result's ``capture``.
     """
 
     program: ExportedProgram
@@ -39,6 +41,7 @@ class Captured:
     input_names: list[str]
     symbol_names: Mapping[str, str]
     output_axes: tuple[str, ...] = ()
+    how: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"by": TRACING})
 
     def of(self, program: ExportedProgram) -> Captured:
         """The same capture with its program in another form."""
@@ -58,9 +61,9 @@ def capture(model: torch.nn.Module, inputs: Any, options: ExportOptions) -> Capt
     check_count("input_names", options.input_names, names)
     plan = plan_dynamic(call, options)
     with preserved(model, options.training):
-        program = _export(model, call, plan)
+        program, how = _export(model, call, plan, retry=options.fallback)
         _check_dtypes(model, call)
-    return Captured(program, module_rows(model), names, _symbol_names(program, plan), tuple(plan.output_axes))
+    return Captured(program, module_rows(model), names, _symbol_names(program, plan), tuple(plan.output_axes), how)
 
 
 def from_program(program: ExportedProgram, inputs: Any, options: ExportOptions) -> Captured:
@@ -80,8 +83,8 @@ def from_program(program: ExportedProgram, inputs: Any, options: ExportOptions) 
         try:
             program._get_flat_args_with_check(args, kwargs)  # type: ignore[no-untyped-call]
         except Exception as error:
-            raise InvalidInputError(f"the inputs do not fit the captured program: {_first_line(error)}") from None
-    return Captured(program, [], user_inputs, {})
+            raise InvalidInputError(f"the inputs do not fit the captured program: {summary(error)}") from None
+    return Captured(program, [], user_inputs, {}, how={"by": "the caller"})
 
 
 def check_count(keyword: str, names: Any, actual: list[str]) -> None:
@@ -103,36 +106,67 @@ def unwrapped(model: torch.nn.Module) -> torch.nn.Module:
             return model
 
 
-def _export(model: torch.nn.Module, given: CallInputs, plan: DynamicPlan) -> ExportedProgram:
-    call = plan.call
+def _export(
+    model: torch.nn.Module, given: CallInputs, plan: DynamicPlan, *, retry: bool
+) -> tuple[ExportedProgram, dict[str, Any]]:
+    """The program, and how it was captured: ``by``, and for what could not be traced ``why``, ``module``, ``assumed``.
+
+    Raises:
+        ModelExportError: why the capture failed, in every way that was tried.
+    """
     # torch.export takes the outputs apart right after forward: what it would not know is registered in between.
     hook = model.register_forward_hook(lambda _module, _inputs, outputs: register_containers(outputs))
-    try:
-        with _named_keywords(model, call):
-            return _torch_export(model, plan)
-    except Exception as error:
-        raise _explained(error, model, given, plan) from error
-    finally:
-        hook.remove()
-
-
-def _torch_export(model: torch.nn.Module, plan: DynamicPlan) -> ExportedProgram:
-    """The capture, with dynamic axes in torch's size-oblivious mode where that works.
-
-    That mode makes no use of an axis being larger than 1 in the example, so that the program holds for 1 as well.
-    """
-
-    def export() -> ExportedProgram:
-        args, kwargs = plan.call.args, plan.call.kwargs
-        return torch.export.export(model, args, kwargs, dynamic_shapes=plan.dynamic_shapes, strict=False)
-
-    if plan.dynamic_shapes is not None:
+    with _named_keywords(model, plan.call):
         try:
-            with fx_config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
-                return export()
+            return traced(model, plan), {"by": TRACING}
         except Exception as error:
-            logger.debug("capturing anew without torch's size-oblivious mode: %s", _first_line(error))
-    return export()
+            mistake = _mistake(error, model, given, plan)
+            if mistake is not None:
+                raise mistake from error
+            reason = _Reason.of(error, model)
+            cause = error
+        finally:
+            hook.remove()
+        attempt, reasons = another_way(model, plan) if retry else (None, [])
+    if attempt is None:
+        text = "; ".join([f"torch.export cannot capture {reason}", *reasons])
+        raise CaptureError(_axes_named(text, plan)) from cause
+    return attempt.program, _told(attempt, reason)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Reason:
+    """Why a model could not be traced: torch's words, and the module whose forward was running."""
+
+    model: str
+    module: str | None
+    kind: str
+    text: str
+    short: str
+
+    @staticmethod
+    def of(error: Exception, model: torch.nn.Module) -> _Reason:
+        path = module_path(model, error)
+        return _Reason(type(model).__name__, path, type(error).__name__, message(error), summary(error))
+
+    def __str__(self) -> str:
+        where = "" if self.module is None else f" in {self.module or 'the root module'}"
+        return f"{self.model}: {self.kind}{where}: {self.text}"
+
+
+def _told(attempt: Attempt, reason: _Reason) -> dict[str, Any]:
+    """The result's ``capture``, which one line of warning says."""
+    where = "" if reason.module is None else f" in {reason.module or 'the root module'}"
+    assumed = f"; it holds only where {'; '.join(attempt.assumed)}" if attempt.assumed else ""
+    logger.warning(
+        "captured by %s, since tracing failed%s (%s: %s)%s", attempt.by, where, reason.kind, reason.short, assumed
+    )
+    return {
+        "by": attempt.by,
+        "why": f"{reason.kind}: {reason.short}",
+        "module": reason.module,
+        "assumed": list(attempt.assumed),
+    }
 
 
 @contextlib.contextmanager
@@ -165,9 +199,8 @@ def _named_keywords(model: torch.nn.Module, call: CallInputs) -> Iterator[None]:
             model.__dict__["forward"] = own
 
 
-def _explained(error: Exception, model: torch.nn.Module, given: CallInputs, plan: DynamicPlan) -> ModelExportError:
-    """Why the capture failed: the inputs (forward refuses them too), a dynamic axis, or torch.export itself."""
-    name = type(model).__name__
+def _mistake(error: Exception, model: torch.nn.Module, given: CallInputs, plan: DynamicPlan) -> ModelExportError | None:
+    """What the caller can mend: inputs that forward refuses too, or a dynamic axis. None: torch.export is at fault."""
     refused = _refusal(model, given)
     if refused is not None:
         return InvalidInputError(refused)
@@ -175,12 +208,13 @@ def _explained(error: Exception, model: torch.nn.Module, given: CallInputs, plan
         refused = _refusal(model, plan.call)
         if refused is not None:
             return CaptureError(f"these dynamic axes leave others behind that must change with them: {refused}")
-        text = _axes_named(_message(error), plan)
-        if text != _message(error):
-            return CaptureError(f"{name} cannot be exported with these dynamic axes: {text}")
-    if isinstance(error, UserError) and error.error_type is UserErrorType.INVALID_INPUT:
-        return InvalidInputError(_message(error))
-    return CaptureError(f"torch.export cannot capture {name}: {type(error).__name__}: {_message(error)}")
+    kind = error.error_type if isinstance(error, UserError) else None
+    if kind is UserErrorType.INVALID_INPUT:
+        return InvalidInputError(message(error))
+    text = _axes_named(message(error), plan)
+    if kind is UserErrorType.CONSTRAINT_VIOLATION or text != message(error):
+        return CaptureError(f"{type(model).__name__} cannot be exported with these dynamic axes: {text}")
+    return None
 
 
 def _check_dtypes(model: torch.nn.Module, call: CallInputs) -> None:
@@ -202,14 +236,12 @@ def _check_dtypes(model: torch.nn.Module, call: CallInputs) -> None:
 
 def _refusal(model: torch.nn.Module, call: CallInputs) -> str | None:
     """What forward itself says of the inputs; what it writes are copies."""
-    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    copies = call.replace([leaf.value.clone() if leaf.is_tensor else leaf.value for leaf in call.leaves()])
     try:
-        torch.func.functional_call(model, buffers, copies.args, copies.kwargs)
+        run_on_copies(model, call)
     except Exception as error:
         return (
             f"{type(model).__name__}.forward fails on the inputs ({describe(call)}): "
-            f"{type(error).__name__}: {_first_line(error)}"
+            f"{type(error).__name__}: {summary(error)}"
         )
     return None
 
@@ -229,18 +261,6 @@ def _axes_named(text: str, plan: DynamicPlan) -> str:
         return f"axis {axis} {f'({given[0]!r}) ' if given else ''}of input {name!r}"
 
     return _SIZE.sub(replace, text)
-
-
-def _message(error: Exception) -> str:
-    """torch's message in one line, without its advice on logging and draft exports."""
-    text = str(error).split("The error above occurred")[0].split("For more information about this error")[0]
-    text = text.replace('For more information, run with TORCH_LOGS="+dynamic".', "")
-    return " ".join(text.split())[:2000] or type(error).__name__
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
 
 
 def _symbol_names(program: ExportedProgram, plan: DynamicPlan) -> dict[str, str]:

@@ -92,9 +92,11 @@ def write_native(job: Job) -> dict[str, Any]:
     """torch.export's graph, lowered by the core."""
     with job.stages.stage("capture"):
         captured = _captured(job.model, job.inputs, job.options)
-    if not job.options.fallback:
-        return _lowered(captured, job)
-    return with_fallback(captured.program, lambda program: _lowered(captured.of(program), job), job)
+    if job.options.fallback:
+        report = with_fallback(captured.program, lambda program: _lowered(captured.of(program), job), job)
+    else:
+        report = _lowered(captured, job)
+    return report | {"capture": captured.how}
 
 
 NATIVE = Strategy("htp_builtin", True, write_native)
@@ -178,7 +180,7 @@ def _core_fields(path: str, options: ExportOptions, strategy: Strategy, report: 
         "file_bytes": report["file_bytes"],
         "mutated": report["mutated"],
         "fallbacks": report.get("fallbacks", []),
-    } | {key: report[key] for key in ("linked_bytes", "torch_exporter") if key in report}
+    } | {key: report[key] for key in ("linked_bytes", "torch_exporter", "capture") if key in report}
 
 
 def _enhanced_metrics(report: Mapping[str, Any], export_time: float, stages: Stages, memory_mb: int) -> dict[str, Any]:

@@ -6,8 +6,11 @@ import contextlib
 import random
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import torch
+
+from modelexport.inputs import CallInputs
 
 
 @contextlib.contextmanager
@@ -33,6 +36,13 @@ def preserved(model: torch.nn.Module, training: torch.onnx.TrainingMode) -> Iter
             if table != content:
                 table.clear()
                 table.update(content)
+
+
+def run_on_copies(model: torch.nn.Module, call: CallInputs) -> Any:
+    """What ``model`` returns for ``call``; the buffers and inputs that it writes are copies."""
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    copies = call.replace([leaf.value.clone() if leaf.is_tensor else leaf.value for leaf in call.leaves()])
+    return torch.func.functional_call(model, buffers, copies.args, copies.kwargs)
 
 
 def _hook_tables(module: torch.nn.Module) -> list[dict[int, object]]:

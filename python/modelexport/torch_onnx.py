@@ -5,12 +5,10 @@ The only place that calls ``torch.onnx.export``.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import logging
 import tempfile
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,7 +25,8 @@ from modelexport.exporting import Job
 from modelexport.inputs import CallInputs, call_inputs, describe
 from modelexport.naming import module_rows, output_names
 from modelexport.options import ExportOptions
-from modelexport.state import preserved
+from modelexport.quiet import quiet
+from modelexport.state import preserved, run_on_copies
 
 logger = logging.getLogger("modelexport")
 
@@ -117,7 +116,7 @@ def _first_working(
     cause = None
     for exporter in exporters:
         try:
-            with _quiet():
+            with quiet():
                 work.export(draft, exporter)
             written = _core.opset_of(str(draft))
             if written == opset:
@@ -224,11 +223,9 @@ def record_run(model: torch.nn.Module, call: CallInputs) -> Run:
 
         return count
 
-    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    copies = call.replace([leaf.value.clone() if leaf.is_tensor else leaf.value for leaf in call.leaves()])
     try:
         handles = [m.register_forward_pre_hook(counter(path)) for path, m in model.named_modules()]
-        outputs = torch.func.functional_call(model, buffers, copies.args, copies.kwargs)
+        outputs = run_on_copies(model, call)
     except Exception as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
         raise InvalidInputError(
@@ -267,19 +264,3 @@ def _torchscript_axes(plan: DynamicPlan, names: Sequence[str]) -> dict[str, dict
 def _needs_external_data(model: torch.nn.Module, options: ExportOptions) -> bool:
     weights = [*model.parameters(), *model.buffers()]
     return options.external_data or sum(w.numel() * w.element_size() for w in weights) > 2**31 - 2**24
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without what torch's exporters print and warn about: what matters ends in the result or an exception."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
-    levels = [log.level for log in loggers]
-    for log in loggers:
-        log.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for log, level in zip(loggers, levels, strict=True):
-            log.setLevel(level)
