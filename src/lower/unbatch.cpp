@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lower/call_maker.h"
+#include "lower/map_call.h"
 #include "program/program_builder.h"
 #include "support/error.h"
 
@@ -81,20 +82,14 @@ void drop_unused(Graph& graph) {
   graph.nodes = std::move(kept);
 }
 
-// A value of which torch recorded one example. `value` has an axis for each vmap level that it varies with, outermost
-// level first, then the example's own axes.
-struct Batch {
-  ValueId value = program::kNoValue;
-  std::vector<int64_t> levels;
-  int64_t example_rank = 0;
-};
-
 class Unbatcher {
  public:
-  explicit Unbatcher(Graph& graph) : graph_(graph) {}
+  Unbatcher(program::Program& program, Graph& graph) : program_(program), graph_(graph) {}
 
   void run() {
     drop_unused(graph_);
+    writes_ = std::ranges::any_of(graph_.nodes,
+                                  [](const Node& node) { return node.schema != nullptr && node.schema->mutates(); });
     std::vector<Node> nodes = std::exchange(graph_.nodes, {});
     for (Node& node : nodes) {
       name_index_calls(node);
@@ -124,7 +119,12 @@ class Unbatcher {
       graph_.nodes.push_back(std::move(node));
       return;
     }
-    broadcast(std::move(node), levels);
+    const bool is_index = node.target == "aten::index.Tensor" && indexes_whole_tensor(node);
+    if (is_index || is_elementwise(node)) {
+      broadcast(std::move(node), levels, is_index);
+    } else {
+      map(std::move(node), levels);
+    }
   }
 
   [[nodiscard]] Batch whole(ValueId id) const {
@@ -173,11 +173,7 @@ class Unbatcher {
 
   // An element-wise call, or an index into a tensor that is the same for every example: its batched arguments get
   // the same levels, and so does its result.
-  void broadcast(Node node, const std::vector<int64_t>& levels) {
-    const bool is_index = node.target == "aten::index.Tensor" && indexes_whole_tensor(node);
-    if (!is_index && !is_elementwise(node)) {
-      fail(ErrorKind::UnsupportedOperator, program::torch_name(node.target) + " inside torch.vmap has no ONNX form");
-    }
+  void broadcast(Node node, const std::vector<int64_t>& levels, bool is_index) {
     int64_t rank = 0;
     std::vector<Dim> sizes(levels.size());
     for (const NamedArgument& argument : node.args) {
@@ -194,6 +190,25 @@ class Unbatcher {
     sizes.insert(sizes.end(), value.sizes.begin(), value.sizes.end());
     set_sizes(value, std::move(sizes));
     graph_.nodes.push_back(std::move(node));
+  }
+
+  // Any other call is made for one example after the other.
+  void map(Node node, const std::vector<int64_t>& numbers) {
+    const bool aten = node.schema != nullptr && node.target.starts_with("aten::");
+    // The results of a loop share no memory with what it read, which writes in place would tell.
+    if (!aten || node.schema->mutates() || (node.schema->is_view() && writes_)) {
+      fail(ErrorKind::UnsupportedOperator, program::torch_name(node.target) + " inside torch.vmap has no ONNX form");
+    }
+    std::vector<Dim> sizes(numbers.size());
+    for (const NamedArgument& argument : node.args) {
+      for_each_reference(argument.value, [&](ValueId id) { measure(id, numbers, sizes); });
+    }
+    std::vector<Level> levels;
+    for (std::size_t i = 0; i < numbers.size(); ++i) levels.push_back({numbers[i], sizes[i]});
+    for (ValueId id : node.outputs) {
+      batches_[id] = {id, numbers, static_cast<int64_t>(graph_.values[id].sizes.size())};
+    }
+    map_call(program_, graph_, std::move(node), levels, [&](ValueId id) { return whole(id); });
   }
 
   // The result's batch axes come first only when the index tensors' axes do.
@@ -290,17 +305,21 @@ class Unbatcher {
     return *value;
   }
 
+  program::Program& program_;
   Graph& graph_;
+  bool writes_ = false;                         // some call of the graph writes in place
   std::unordered_map<ValueId, Batch> batches_;  // by the recorded value
 };
 
 }  // namespace
 
 void unbatch(program::Program& program) {
-  for (const auto& graph : program.graphs) {
+  const std::size_t captured = program.graphs.size();
+  for (std::size_t i = 0; i < captured; ++i) {
+    Graph& graph = *program.graphs[i];
     const bool has_vmap =
-        std::ranges::any_of(graph->nodes, [](const Node& node) { return node.target.starts_with(kVmap); });
-    if (has_vmap) Unbatcher(*graph).run();
+        std::ranges::any_of(graph.nodes, [](const Node& node) { return node.target.starts_with(kVmap); });
+    if (has_vmap) Unbatcher(program, graph).run();
   }
 }
 

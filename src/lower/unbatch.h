@@ -5,9 +5,9 @@
 
 namespace modelexport::lower {
 
-// Replaces vmap's helpers (_add_batch_dim, _remove_batch_dim, ...) by views, and lets the element-wise and indexing
-// calls between them broadcast over the batches. Programs without vmap are only looked through.
-// Throws Error (UnsupportedOperator) for a call on batches that does neither.
+// Replaces vmap's helpers (_add_batch_dim, _remove_batch_dim, ...) by views, lets the element-wise and indexing calls
+// between them broadcast over the batches, and maps any other call over the examples. Programs without vmap are only
+// looked through. Throws Error (UnsupportedOperator) for a call that writes in place or is no ATen operator.
 void unbatch(program::Program& program);
 
 }  // namespace modelexport::lower

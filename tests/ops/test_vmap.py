@@ -58,6 +58,40 @@ def test_nested_with_ranks_that_differ() -> None:
     check(outer, torch.rand(3, 4), torch.rand(2))
 
 
-def test_other_calls_are_refused() -> None:
-    with pytest.raises(Exception, match=r"aten\.sum.* inside torch\.vmap"):
-        check(lambda x: torch.vmap(lambda row: row.sum())(x), torch.rand(3, 4), opsets=(20,))
+def test_calls_that_do_not_broadcast() -> None:
+    def products(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        def one(a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            least, place = (a @ b).min(dim=0)
+            return (a @ b).sum(), torch.softmax(a, 0), least * 2, place, a.mT.reshape(-1)
+
+        return torch.vmap(one, in_dims=(0, 1))(x, y)
+
+    inputs = torch.rand(3, 4, 5), torch.rand(5, 3, 2)
+    check(products, *inputs)
+    check_sizes(products, inputs, [(0,), (1,)], (torch.rand(6, 4, 5), torch.rand(5, 6, 2)))
+
+
+def test_pairs_of_examples() -> None:
+    def distances(x: torch.Tensor, y: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        inner = torch.vmap(lambda a, b: torch.dot(a - b, scale), in_dims=(None, 0))
+        return torch.vmap(inner, in_dims=(0, None))(x, y)
+
+    check(distances, torch.rand(3, 4), torch.rand(2, 4), torch.rand(4))
+
+
+def test_models_of_an_ensemble() -> None:
+    nets = [torch.nn.Linear(4, 2) for _ in range(3)]
+    parameters, _ = torch.func.stack_module_state(nets)
+
+    def together(x: torch.Tensor) -> torch.Tensor:
+        return torch.vmap(lambda p: torch.func.functional_call(nets[0], p, (x,)))(parameters)
+
+    check(together, torch.rand(5, 4))
+
+
+def test_writes_are_refused() -> None:
+    def write(x: torch.Tensor) -> torch.Tensor:
+        return torch.vmap(lambda row: row.clone().index_fill_(0, torch.tensor([0]), 1.0))(x)
+
+    with pytest.raises(Exception, match=r"aten\.index_fill_.* inside torch\.vmap"):
+        check(write, torch.rand(3, 4), opsets=(20,))
