@@ -7,10 +7,10 @@ VENV := .venv/bin
 export PYTHONPATH := $(CURDIR)/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup build demo test lint bench fuzz zoo docs clean
+.PHONY: help setup build demo test lint bench fuzz zoo zoo-transformers zoo-opinfo docs clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 setup: .venv/ready  ## install system headers and .venv
 
@@ -28,8 +28,13 @@ test: build  ## all tests that fit a coffee break
 	ctest --test-dir build --output-on-failure -j $(JOBS) --timeout 600
 	OMP_NUM_THREADS=1 $(VENV)/python -m pytest -n $(JOBS) --dist loadfile -m "not zoo" tests
 
-zoo: build  ## every transformers architecture: export, parity, tags
+zoo: zoo-transformers zoo-opinfo  ## both zoos; each prints passed, total and reasons
+
+zoo-transformers: build  ## every transformers architecture: export, parity, tags
 	$(VENV)/python -m tests.zoo.run --jobs $(JOBS)
+
+zoo-opinfo: build  ## every sample that torch has for its operators: export, parity
+	OMP_NUM_THREADS=1 $(VENV)/python -m tests.zoo.opinfo --jobs $(JOBS)
 
 lint: build  ## formatting, static analysis and the include rules
 	scripts/lint.sh

@@ -1,14 +1,12 @@
-"""torch's own samples (OpInfo) for operators, as test cases and as a table.
+"""torch's own samples (OpInfo) for operators, as test cases.
 
-python -m tests.ops.opinfo add sub --dtypes float32,int64   # passed and failed, with reasons
+``python -m tests.zoo.opinfo`` runs all of them.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import random
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
@@ -17,12 +15,14 @@ import torch
 from torch.testing._internal.common_methods_invocations import op_db
 from torch.testing._internal.opinfo.core import OpInfo, SampleInput
 
-from tests.ops.harness import OPSETS, check
+from tests.ops.harness import OPSETS, Operation, capture, check, check_program, flat_results
 
 DTYPES = {
     name: getattr(torch, name)
     for name in ("float32", "int64", "bool", "float64", "int32", "float16", "bfloat16", "complex64")
 }
+# Results that are whatever the memory held: sizes and dtypes are compared, values are not.
+UNINITIALISED = {"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided"}
 
 
 @cache
@@ -49,49 +49,63 @@ def samples(name: str, dtype: str, limit: int | None = None) -> Iterator[SampleI
     yield from itertools.islice(found, 0, None, step)
 
 
+def operation_of(name: str, sample: SampleInput) -> Operation:
+    """A sample as a call."""
+    function = entries()[name].op
+    if name in UNINITIALISED:
+        return Operation(lambda *args, **kwargs: torch.zeros_like(function(*args, **kwargs)), *_arguments(sample))
+    return Operation(function, *_arguments(sample))
+
+
+def _arguments(sample: SampleInput) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    return (sample.input, *sample.args), sample.kwargs
+
+
+class Batch(torch.nn.Module):
+    """Several calls in one program, each with inputs and outputs of its own."""
+
+    def __init__(self, operations: Sequence[Operation]) -> None:
+        super().__init__()
+        self.operations = operations
+        self.counts = [len(operation.tensors()) for operation in operations]
+
+    def tensors(self) -> tuple[torch.Tensor, ...]:
+        """Fresh copies of the inputs of all calls."""
+        return tuple(tensor for operation in self.operations for tensor in operation.tensors())
+
+    def forward(self, *tensors: torch.Tensor) -> list[Any]:
+        rest = iter(tensors)
+        calls = zip(self.operations, self.counts, strict=True)
+        return [operation(*itertools.islice(rest, count)) for operation, count in calls]
+
+
+def failure(operations: Sequence[Operation], opsets: Sequence[int] = OPSETS) -> str | None:
+    """The stage and the error in which the calls, in one program, fail; None when they pass."""
+    stage = "eager"
+    batch = Batch(operations)
+    try:
+        with torch.no_grad():
+            expected = flat_results(batch(*batch.tensors()))
+            stage = "torch.export"
+            program = capture(batch, batch.tensors())
+        stage = "modelexport"
+        check_program(program, [(batch.tensors(), expected)], opsets)
+    except Exception as error:  # whatever is wrong is to be told
+        return " ".join(f"{stage}: {type(error).__name__}: {error}".split())[:300]
+    return None
+
+
+def failures(operations: Sequence[Operation], opsets: Sequence[int] = OPSETS) -> Iterator[str]:
+    """What is wrong with each call that fails, found by halving what fails."""
+    why = failure(operations, opsets)
+    if why is not None and len(operations) == 1:
+        yield why
+    elif why is not None:
+        middle = len(operations) // 2
+        yield from failures(operations[:middle], opsets)
+        yield from failures(operations[middle:], opsets)
+
+
 def check_sample(name: str, sample: SampleInput, opsets: Sequence[int] = OPSETS, **options: Any) -> None:
     """Compares one sample's export with eager; see :func:`tests.ops.harness.check`."""
     check(entries()[name].op, sample.input, *sample.args, opsets=opsets, **options, **sample.kwargs)
-
-
-def check_case(name: str, dtype: str, limit: int | None = 8, **options: Any) -> None:
-    """Compares up to `limit` samples of an entry with eager."""
-    for sample in samples(name, dtype, limit):
-        check_sample(name, sample, **options)
-
-
-def reason(error: Exception) -> str:
-    """The first telling line of an error."""
-    lines = [line.strip() for line in f"{type(error).__name__}: {error}".splitlines() if line.strip()]
-    return " ".join(lines)[:200]
-
-
-def main() -> None:
-    """Prints a line for every pair of operator and dtype, and the totals."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help="OpInfo names; all when none is given")
-    parser.add_argument("--dtypes", default="float32,int64,bool")
-    parser.add_argument("--limit", type=int, help="samples of each pair, all when not given")
-    parser.add_argument("--opsets", default=",".join(map(str, OPSETS)))
-    parser.add_argument("--dynamic", action="store_true", help="first dimensions are symbolic")
-    options = parser.parse_args()
-    opsets = [int(opset) for opset in options.opsets.split(",")]
-    totals: Counter[bool] = Counter()
-    for name, dtype in cases(options.names or sorted(entries()), options.dtypes.split(",")):
-        failures: list[str] = []
-        count = 0
-        for sample in samples(name, dtype, options.limit):
-            count += 1
-            try:
-                check_sample(name, sample, opsets=opsets, dynamic=options.dynamic)
-            except Exception as error:  # whatever is wrong belongs in the table
-                failures.append(reason(error))
-        totals[not failures] += 1
-        print(f"{'FAIL' if failures else 'pass'} {name} {dtype} {count - len(failures)}/{count}", flush=True)
-        for text, repeats in Counter(failures).most_common(6):
-            print(f"     {repeats}x {text}")
-    print(f"{totals[True]} of {sum(totals.values())} pairs pass")
-
-
-if __name__ == "__main__":
-    main()
