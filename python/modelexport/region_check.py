@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
 
 Call = tuple[str, int]
 """A module call: dotted path (``""`` for the root) and call index in execution order."""
@@ -71,6 +72,19 @@ def _export_branches() -> Iterator[None]:
             setattr(torch.compiler, name, value)
 
 
+class _OneOrder(TorchDispatchMode):
+    """Sorts as ONNX does where torch leaves the order open: equal keys as they came, the largest first."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        if func is torch.ops.aten.sort.default:
+            given = dict(zip(("self", "dim", "descending"), args, strict=False))
+            return torch.ops.aten.sort.stable(stable=True, **{**given, **kwargs})
+        if func is torch.ops.aten.topk.default:
+            return func(*args[:4], **{**kwargs, "sorted": True})
+        return func(*args, **kwargs)
+
+
 def _spoiled(output: Any, index: int) -> Any:
     """``output`` with other numbers in its tensor number ``index``."""
     leaves, spec = pytree.tree_flatten(output)
@@ -117,7 +131,7 @@ def record_calls(
         handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
         handles.append(module.register_forward_hook(after, with_kwargs=True))
     try:
-        with torch.no_grad(), _export_branches():
+        with torch.no_grad(), _export_branches(), _OneOrder():
             model(*args, **dict(kwargs))
     finally:
         for handle in handles:
@@ -194,14 +208,6 @@ def _same(a: torch.Tensor, b: torch.Tensor, rtol: float, atol: float) -> bool:
     return bool(torch.allclose(a, b, rtol=rtol, atol=atol * max(1.0, scale), equal_nan=True))
 
 
-def _same_rows(a: torch.Tensor, b: torch.Tensor, rtol: float, atol: float) -> bool:
-    """The same rows in another order: sort() leaves the order of equal keys open, and expert routing sorts tokens."""
-    if a.dim() != 2 or a.shape != b.shape or a.shape[0] < 2 or not a.dtype.is_floating_point:
-        return False
-    order_a, order_b = (torch.argsort(t.double().sum(dim=1)) for t in (a, b))
-    return _same(a[order_a], b[order_b], rtol, atol)
-
-
 def _owners(model: torch.nn.Module) -> dict[str, tuple[torch.Tensor, list[str]]]:
     """For every parameter and buffer name, the tensor and the names under which the same memory is known."""
     groups: dict[tuple[int, tuple[int, ...]], list[str]] = defaultdict(list)
@@ -271,7 +277,7 @@ def check_regions(
     graph = graph_model.graph
 
     def close(a: torch.Tensor, b: torch.Tensor) -> bool:
-        return _same(a, b, rtol, atol) or _same_rows(a, b, rtol, atol)
+        return _same(a, b, rtol, atol)
 
     regions: dict[Call, list[Any]] = defaultdict(list)
     for node in graph.node:

@@ -7,13 +7,11 @@ Nothing is named: sizes are shrunk by what a configuration's fields are called, 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 
 VOCABULARY = 99
-LENGTH = 7
 
 # Field name -> small value, tried in this order by substring.
 SHRUNK: tuple[tuple[tuple[str, ...], int], ...] = (
@@ -51,11 +49,11 @@ def shrink(config: Any, depth: int = 0) -> None:
             setattr(config, field, 1)
 
 
-def architectures() -> Iterator[str]:
+def names() -> list[str]:
     """The model types that have a base model."""
     from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
 
-    yield from MODEL_MAPPING_NAMES
+    return sorted(set(MODEL_MAPPING_NAMES))
 
 
 def build(model_type: str) -> torch.nn.Module:
@@ -89,7 +87,7 @@ def _channels(config: Any) -> int:
     return 3
 
 
-def inputs(model: torch.nn.Module, batch: int = 2, length: int = LENGTH) -> dict[str, torch.Tensor]:
+def inputs(model: torch.nn.Module, batch: int, length: int) -> dict[str, torch.Tensor]:
     """Keyword inputs for ``forward``: tokens, pixels or sound, and what goes with them."""
     config: Any = model.config
     names = inspect.signature(model.forward).parameters
