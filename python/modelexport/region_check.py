@@ -72,7 +72,7 @@ def _export_branches() -> Iterator[None]:
             setattr(torch.compiler, name, value)
 
 
-class _OneOrder(TorchDispatchMode):
+class _OneOrder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sorts as ONNX does where torch leaves the order open: equal keys as they came, the largest first."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -131,7 +131,7 @@ def record_calls(
         handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
         handles.append(module.register_forward_hook(after, with_kwargs=True))
     try:
-        with torch.no_grad(), _export_branches(), _OneOrder():
+        with torch.no_grad(), _export_branches(), _OneOrder():  # type: ignore[no-untyped-call]
             model(*args, **dict(kwargs))
     finally:
         for handle in handles:

@@ -128,7 +128,7 @@ def _export(model: torch.nn.Module, given: Inputs, path: Path, axes: dict[str, d
         modelexport.export(model, given, str(path), dynamic_axes=axes or None, fallback=False)
     except modelexport.CaptureError:
         yield "capture"
-        shapes = {name: {axis: torch.export.Dim.DYNAMIC for axis in axes.get(name, {})} for name in given}
+        shapes = {name: dict.fromkeys(axes.get(name, {}), torch.export.Dim.DYNAMIC) for name in given}
         with torch.no_grad():
             torch.export.export(model, (), given, dynamic_shapes=shapes, strict=False)
         yield "export"
