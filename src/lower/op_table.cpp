@@ -9,12 +9,12 @@ namespace modelexport::lower {
 namespace {
 
 std::vector<Family> families() {
-  return {pointwise_ops(),     activation_ops(),  cast_ops(),       metadata_ops(), creation_ops(), symint_ops(),
-          reduction_ops(),     view_ops(),        index_ops(),      scatter_ops(),  sort_ops(),     join_ops(),
-          linear_ops(),        linalg_ops(),      attention_ops(),  conv_ops(),     unfold_ops(),   pool_ops(),
-          adaptive_pool_ops(), norm_ops(),        batch_norm_ops(), rnn_ops(),      rnn_cell_ops(), image_ops(),
-          grid_ops(),          grid_sample_ops(), expert_ops(),     complex_ops(),  fourier_ops(),  quantized_ops(),
-          control_ops()};
+  return {pointwise_ops(), activation_ops(),    cast_ops(),        metadata_ops(),   creation_ops(), symint_ops(),
+          reduction_ops(), view_ops(),          index_ops(),       scatter_ops(),    sort_ops(),     join_ops(),
+          linear_ops(),    linalg_ops(),        elimination_ops(), attention_ops(),  conv_ops(),     unfold_ops(),
+          pool_ops(),      adaptive_pool_ops(), norm_ops(),        batch_norm_ops(), rnn_ops(),      rnn_cell_ops(),
+          image_ops(),     grid_ops(),          grid_sample_ops(), expert_ops(),     complex_ops(),  fourier_ops(),
+          quantized_ops(), control_ops()};
 }
 
 }  // namespace
