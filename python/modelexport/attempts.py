@@ -120,6 +120,7 @@ def module_path(model: torch.nn.Module, error: BaseException) -> str | None:
 _ADVICE = re.compile(
     r"The error above occurred.*|For more information about this error.*"
     r'|For more information, run with TORCH_LOGS="\+dynamic"\.'
+    r"|If you're using mark_dynamic.*?Dim\.AUTO\."
     r'|For more information, run with TORCH_LOGS="dynamic".*?(?=The following call raised|$)',
     re.DOTALL,
 )

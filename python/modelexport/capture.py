@@ -8,7 +8,7 @@ import functools
 import inspect
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ from modelexport.exceptions import CaptureError, InvalidInputError, ModelExportE
 from modelexport.inputs import CallInputs, call_inputs, describe
 from modelexport.naming import module_rows
 from modelexport.options import ExportOptions
+from modelexport.specialised import Specialisation, pinned, recorded
 from modelexport.state import preserved, run_on_copies
 
 logger = logging.getLogger("modelexport")
@@ -118,19 +119,26 @@ def _export(
     hook = model.register_forward_hook(lambda _module, _inputs, outputs: register_containers(outputs))
     with _named_keywords(model, plan.call):
         try:
-            return traced(model, plan), {"by": TRACING}
+            with recorded(model) as fixed:
+                program = traced(model, plan)
+            _check_axes(program, plan, fixed)
+            return program, {"by": TRACING}
+        except ModelExportError:
+            raise
         except Exception as error:
-            mistake = _mistake(error, model, given, plan)
+            mistake = _mistake(error, model, given, plan, fixed)
             if mistake is not None:
                 raise mistake from error
             reason = _Reason.of(error, model)
             cause = error
         finally:
             hook.remove()
-        attempt, reasons = another_way(model, plan) if retry else (None, [])
+        with recorded(model) as fixed:
+            attempt, reasons = another_way(model, plan) if retry else (None, [])
     if attempt is None:
         text = "; ".join([f"torch.export cannot capture {reason}", *reasons])
         raise CaptureError(_axes_named(text, plan)) from cause
+    _check_axes(attempt.program, plan, fixed)
     return attempt.program, _told(attempt, reason)
 
 
@@ -199,7 +207,9 @@ def _named_keywords(model: torch.nn.Module, call: CallInputs) -> Iterator[None]:
             model.__dict__["forward"] = own
 
 
-def _mistake(error: Exception, model: torch.nn.Module, given: CallInputs, plan: DynamicPlan) -> ModelExportError | None:
+def _mistake(
+    error: Exception, model: torch.nn.Module, given: CallInputs, plan: DynamicPlan, fixed: Sequence[Specialisation]
+) -> ModelExportError | None:
     """What the caller can mend: inputs that forward refuses too, or a dynamic axis. None: torch.export is at fault."""
     refused = _refusal(model, given)
     if refused is not None:
@@ -213,7 +223,8 @@ def _mistake(error: Exception, model: torch.nn.Module, given: CallInputs, plan: 
         return InvalidInputError(message(error))
     text = _axes_named(message(error), plan)
     if kind is UserErrorType.CONSTRAINT_VIOLATION or text != message(error):
-        return CaptureError(f"{type(model).__name__} cannot be exported with these dynamic axes: {text}")
+        why = "; ".join(dict.fromkeys(_axes_named(str(one), plan) for one in fixed))
+        return CaptureError(f"{type(model).__name__} cannot be exported with these dynamic axes: {text} {why}".rstrip())
     return None
 
 
@@ -263,31 +274,43 @@ def _axes_named(text: str, plan: DynamicPlan) -> str:
     return _SIZE.sub(replace, text)
 
 
-def _symbol_names(program: ExportedProgram, plan: DynamicPlan) -> dict[str, str]:
-    """The user's name of each symbol, found where torch put it: in the placeholders' shapes.
+def _check_axes(program: ExportedProgram, plan: DynamicPlan, fixed: Sequence[Specialisation]) -> None:
+    """Refuses a program in which an axis that was to be dynamic is not.
 
     Raises:
-        CaptureError: an axis that was to be dynamic is not.
+        CaptureError: names the axis, its size, and where in the model it became fixed.
     """
-    placeholders = [node for node in program.graph.nodes if node.op == "placeholder"]
-    user_inputs = placeholders[len(placeholders) - len(plan.call.leaves()) :]
+    limits = {_axes_named(one.axis, plan): one for one in pinned(program)}
+    causes = {_axes_named(one.axis, plan): one for one in fixed} | limits
+    for axis in plan.axes:
+        name = _axis_text(axis, plan)
+        size = _recorded_size(program, plan, axis)
+        if axis.required and (isinstance(size, int) or name in limits):
+            why = f": it {causes[name].fact()}" if name in causes else f": it becomes {size}"
+            raise CaptureError(f"{name} cannot be dynamic{why}")
+
+
+def _symbol_names(program: ExportedProgram, plan: DynamicPlan) -> dict[str, str]:
+    """The user's name of each symbol, found where torch put it: in the placeholders' shapes."""
     names: dict[str, str] = {}
     for axis in plan.axes:
-        if axis.name is None:
+        size = _recorded_size(program, plan, axis)
+        if axis.name is None or isinstance(size, int) or not size.node.expr.is_Symbol:
             continue
-        size = user_inputs[axis.leaf].meta["val"].shape[axis.axis]
-        if isinstance(size, int):
-            raise CaptureError(
-                f"{_axis_text(axis, plan)} cannot be dynamic: the model specialised it to {size} while it was captured"
+        symbol = str(size.node.expr)
+        if names.setdefault(symbol, axis.name) != axis.name:
+            logger.warning(
+                "axes %r and %r are always equal; both are called %r", names[symbol], axis.name, names[symbol]
             )
-        if size.node.expr.is_Symbol:
-            symbol = str(size.node.expr)
-            if names.setdefault(symbol, axis.name) != axis.name:
-                logger.warning(
-                    "axes %r and %r are always equal; both are called %r", names[symbol], axis.name, names[symbol]
-                )
     return names
 
 
+def _recorded_size(program: ExportedProgram, plan: DynamicPlan, axis: DynamicAxis) -> Any:
+    placeholders = [node for node in program.graph.nodes if node.op == "placeholder"]
+    user_inputs = placeholders[len(placeholders) - len(plan.call.leaves()) :]
+    return user_inputs[axis.leaf].meta["val"].shape[axis.axis]
+
+
 def _axis_text(axis: DynamicAxis, plan: DynamicPlan) -> str:
-    return f"axis {axis.axis} ({axis.name!r}) of input {plan.call.leaves()[axis.leaf].name!r}"
+    name = f"({axis.name!r}) " if axis.name else ""
+    return f"axis {axis.axis} {name}of input {plan.call.leaves()[axis.leaf].name!r}"

@@ -24,6 +24,7 @@ class DynamicAxis:
     """Axis ``axis`` of leaf ``leaf`` is dynamic; ``name`` is the user's, if there is one.
 
     ``size`` gives the axis' size from that of the dimension ``group`` (they differ for torch's derived dimensions).
+    An axis that is not ``required`` (torch's ``Dim.AUTO``) may turn out to be fixed.
     """
 
     leaf: int
@@ -32,6 +33,7 @@ class DynamicAxis:
     group: str
     minimum: int = 2
     size: Callable[[int], int] = int
+    required: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,7 +180,7 @@ def _shape_axis(leaf: int, axis: int, dim: Any) -> Iterator[DynamicAxis]:
     elif isinstance(dim, Dim):
         yield DynamicAxis(leaf, axis, dim.__name__, dim.__name__, minimum=max(2, dim.min))
     else:
-        yield DynamicAxis(leaf, axis, None, f"{leaf}_{axis}")
+        yield DynamicAxis(leaf, axis, None, f"{leaf}_{axis}", required=getattr(dim, "type", None) is not Dim.AUTO.type)
 
 
 def _without_names(shapes: Any) -> Any:

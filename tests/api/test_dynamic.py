@@ -125,6 +125,62 @@ def test_an_axis_that_the_model_fixes_is_named(path: Path) -> None:
     assert not list(path.parent.iterdir())
 
 
+class Width(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Sequential(nn.ReLU(), nn.Linear(4, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(x)  # type: ignore[no-any-return]
+
+
+class Quarters(nn.Module):
+    """Fits one size alone, by arithmetic that torch keeps as a condition on the size."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.reshape(4, -1) * torch.ones(4, 3)
+
+
+class Counted(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([x[i] * i for i in range(x.shape[0])])
+
+
+@pytest.mark.parametrize(
+    ("model", "axis", "why"),
+    [
+        (Pinned(), 0, r"becomes 4 in the root module \(aten\.add\.Tensor, test_dynamic\.py:\d+: "),
+        (Width(), 1, r"becomes 4 in inner\.1 \(aten\.linear\.default, linear\.py:\d+: return F\.linear"),
+        (Counted(), 0, r"becomes 4 in the root module \(test_dynamic\.py:\d+: .*range\(x\.shape\[0\]\)"),
+        (Quarters(), 0, r"cannot be dynamic: it becomes 4 in the capture, which requires .*\(3\*size\) // 4"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else None,
+)
+def test_where_an_axis_is_fixed_is_said(model: nn.Module, axis: int, why: str, path: Path) -> None:
+    shape = (4, 3) if axis == 0 else (3, 4)
+    example = torch.randn(4) if isinstance(model, Pinned) else torch.randn(shape)
+    with pytest.raises(modelexport.CaptureError, match=rf"axis {axis} \('size'\) of input 'x' .*{why}"):
+        modelexport.export(model, example, path, dynamic_axes={"x": {axis: "size"}})
+    with pytest.raises(modelexport.CaptureError, match=rf"axis {axis} of input 'x' .*{why}"):
+        modelexport.export(model, example, path, dynamic_shapes={"x": {axis: Dim.DYNAMIC}})
+
+
+def test_an_axis_that_may_be_fixed_is(path: Path) -> None:
+    modelexport.export(Width(), torch.randn(3, 4), path, dynamic_shapes={"x": {0: "batch", 1: Dim.AUTO}})
+    assert input_dims(checked(path))["x"] == ["batch", 4]
+
+
+def test_a_condition_that_leaves_a_choice_fixes_nothing(path: Path) -> None:
+    class Pairs(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.reshape(2, -1) + 1
+
+    modelexport.export(Pairs(), torch.randn(4), path, dynamic_axes={"x": {0: "size"}})
+    for size in (2, 10):
+        x = torch.randn(size)
+        assert_same(run(path, {"x": x}), Pairs()(x))
+
+
 def test_axes_that_must_change_together(path: Path) -> None:
     inputs = {"x": torch.randn(1, 3), "y": torch.randn(1, 3)}
 

@@ -1,0 +1,104 @@
+"""Why torch gives an axis a fixed size: where in the model it happens, and through which operator."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import linecache
+import math
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+from unittest import mock
+
+import sympy
+import torch
+from torch.export import ExportedProgram
+from torch.fx.experimental.symbolic_shapes import ShapeEnv
+
+# Sizes that are tried to see whether guards leave an axis any choice.
+_TRIED_SIZES = 8192
+_TORCH = str(Path(torch.__file__).parent)
+_SIZE = re.compile(r"L\['\w+'\](?:\['?\w+'?\])*\.size\(\)\[\d+\]")
+
+
+@dataclasses.dataclass(frozen=True)
+class Specialisation:
+    """Size ``axis`` (torch's source, ``L['x'].size()[0]``) became ``value`` at ``where``."""
+
+    axis: str
+    value: int
+    where: str
+
+    def fact(self) -> str:
+        return f"becomes {self.value} in {self.where}"
+
+    def __str__(self) -> str:
+        return f"{self.axis} {self.fact()}"
+
+
+@contextlib.contextmanager
+def recorded(model: torch.nn.Module) -> Iterator[list[Specialisation]]:
+    """Lists the sizes of inputs that torch fixes meanwhile, in order.
+
+    torch keeps no record of it that names the model's own line, so that its bookkeeping is watched while it happens.
+    """
+    found: list[Specialisation] = []
+    replace = ShapeEnv._set_replacement
+
+    def watching(env: ShapeEnv, symbol: sympy.Symbol, target: sympy.Expr, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(target, sympy.Integer) and symbol not in env.replacements:
+            where = _where(model, sys._getframe(1))
+            names = (str(getattr(source, "name", source)) for source in env.var_to_sources.get(symbol, []))
+            found.extend(Specialisation(name, int(target), where) for name in names)
+        return replace(env, symbol, target, *args, **kwargs)
+
+    with mock.patch.object(ShapeEnv, "_set_replacement", watching):
+        yield found
+
+
+def pinned(program: ExportedProgram) -> Iterator[Specialisation]:
+    """Sizes that the guards of a program leave a single value, though torch calls them dynamic."""
+    guards: list[str] = getattr(program, "_guards_code", None) or []
+    by_axis: dict[str, list[str]] = {}
+    for guard in guards:
+        axes = set(_SIZE.findall(guard))
+        if len(axes) == 1:
+            by_axis.setdefault(axes.pop(), []).append(guard)
+    for axis, conditions in by_axis.items():
+        text = " and ".join(f"({_SIZE.sub('size', condition)})" for condition in conditions)
+        try:
+            holds = eval(f"lambda size: {text}", {"math": math})
+            possible = list(itertools.islice(filter(holds, range(_TRIED_SIZES)), 2))
+        except Exception:
+            continue  # conditions that are no plain arithmetic
+        if len(possible) == 1:
+            yield Specialisation(axis, possible[0], f"the capture, which requires {text}")
+
+
+def _where(model: torch.nn.Module, frame: FrameType | None) -> str:
+    """The module, the operator and the line that are running, the stack walked from its inner end."""
+    paths = {id(module): path for path, module in model.named_modules()}
+    operator = line = None
+    while frame is not None:
+        values = frame.f_locals
+        path = paths.get(id(values.get("self")))
+        if line is None:
+            called = values.get("func", values.get("self"))
+            operator = str(called) if isinstance(called, torch._ops.OpOverload) else operator
+            if path is not None or not frame.f_code.co_filename.startswith(_TORCH):
+                line = _line(frame)
+        if path is not None:
+            return f"{path or 'the root module'} ({f'{operator}, ' if operator else ''}{line})"
+        frame = frame.f_back
+    return line or "the capture"
+
+
+def _line(frame: FrameType) -> str:
+    code = frame.f_code
+    text = linecache.getline(code.co_filename, frame.f_lineno).strip()
+    return f"{Path(code.co_filename).name}:{frame.f_lineno}{f': {text}' if text else ''}"
