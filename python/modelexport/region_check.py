@@ -49,6 +49,7 @@ class RegionReport:
 @dataclass
 class _Seen:
     parent: Call | None
+    names: tuple[str, ...]
     inputs: list[torch.Tensor]
     outputs: list[torch.Tensor] = field(default_factory=list)
 
@@ -115,11 +116,11 @@ def record_calls(
     def before(module: torch.nn.Module, args: Any, kwargs: Any) -> None:
         # A module known under several names is meant by the one below the module that calls it.
         caller = f"{running[-1][0]}." if running else ""
-        known = names[id(module)]
+        known = tuple(names[id(module)])
         name = next((alias for alias in known if alias.startswith(caller)), known[0])
         call = (name, counts[name])
         counts[name] += 1
-        seen[call] = _Seen(running[-1] if running else None, _tensors((args, kwargs)))
+        seen[call] = _Seen(running[-1] if running else None, known, _tensors((args, kwargs)))
         running.append(call)
 
     def after(module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
@@ -143,6 +144,29 @@ def _call_of(node: Any) -> Call:
     """The module call that a node's metadata names."""
     metadata = {item.key: item.value for item in node.metadata_props}
     return metadata["modelexport.module"], int(metadata.get("modelexport.call", 0))
+
+
+def _as_recorded(nodes: Iterable[Any], seen: Mapping[Call, _Seen]) -> dict[Call, Call]:
+    """For calls of modules known under several names, the call that hooks saw.
+
+    torch names such a call after the attribute through which the module was reached, which a hook cannot know; the
+    calls of one module are matched in their order.
+    """
+    recorded: dict[tuple[str, ...], list[Call]] = defaultdict(list)
+    for call, what in seen.items():
+        if len(what.names) > 1:
+            recorded[what.names].append(call)
+    owner = {name: names for names in recorded for name in names}
+    tagged: dict[tuple[str, ...], dict[Call, None]] = defaultdict(dict)
+    for node in nodes:
+        call = _call_of(node)
+        if call[0] in owner:
+            tagged[owner[call[0]]].setdefault(call)
+    pairs: dict[Call, Call] = {}
+    for names, calls in recorded.items():
+        if len(tagged[names]) == len(calls):
+            pairs |= dict(zip(tagged[names], calls, strict=True))
+    return pairs
 
 
 def _chain(call: Call, seen: Mapping[Call, _Seen]) -> list[Call]:
@@ -225,16 +249,17 @@ def _foreign_read(
     seen: _Seen,
     weights: Mapping[str, tuple[torch.Tensor, list[str]]],
     initializers: set[str],
+    called: set[str],
     close: Any,
 ) -> str | None:
-    """Why reading ``name`` from outside is wrong, or ``None``."""
+    """Why reading ``name`` from outside is wrong, or ``None``; ``called`` are the modules that run inside the call."""
     if name in initializers:
         plain = name.removesuffix("_transposed").removesuffix("_folded_bias").removesuffix("_folded")
         if plain not in weights:
             return None
         tensor, owners = weights[plain]
-        prefix = call[0] + "." if call[0] else ""
-        if any(owner.startswith(prefix) for owner in owners) or any(close(tensor, given) for given in seen.inputs):
+        own = any(_is_below(owner, module) for owner in owners for module in called)
+        if own or any(close(tensor, given) for given in seen.inputs):
             return None
         return f"reads the parameter {plain} of another module"
     value = values.get(name)
@@ -245,6 +270,19 @@ def _foreign_read(
     if any(close(value, given) for given in seen.inputs):
         return None
     return f"reads {name}, which is none of the module's inputs"
+
+
+def _is_below(name: str, module: str) -> bool:
+    return not module or name.startswith(module + ".")
+
+
+def _called_inside(seen: Mapping[Call, _Seen]) -> dict[Call, set[str]]:
+    """For every call the paths of the modules that ran in it, its own included."""
+    called: dict[Call, set[str]] = defaultdict(set)
+    for call in seen:
+        for around in _chain(call, seen):
+            called[around].add(call[0])
+    return called
 
 
 def check_regions(
@@ -280,11 +318,14 @@ def check_regions(
         return _same(a, b, rtol, atol)
 
     regions: dict[Call, list[Any]] = defaultdict(list)
+    as_recorded = _as_recorded(graph.node, seen)
     for node in graph.node:
-        for call in _chain(_call_of(node), seen):
+        tagged = _call_of(node)
+        for call in _chain(as_recorded.get(tagged, tagged), seen):
             regions[call].append(node)
     initializers = {tensor.name for tensor in graph.initializer}
     weights = _owners(model)
+    called = _called_inside(seen)
     report = RegionReport()
     for call, nodes in regions.items():
         if call not in seen:
@@ -300,7 +341,7 @@ def check_regions(
         outside = {name for node in nodes for name in _reads(node)} - inside
         for name in sorted(outside):
             if problem is None and call[0] != "":
-                problem = _foreign_read(call, name, values, seen[call], weights, initializers, close)
+                problem = _foreign_read(call, name, values, seen[call], weights, initializers, called[call], close)
         if problem is not None:
             report.failures[call] = problem
     return report

@@ -69,3 +69,48 @@ def test_swapped_tags_fail(
     swap(exported[2], one, other)
     failures = check(exported).failures
     assert {path for path, _ in failures} >= {one, other}
+
+
+class Shared(torch.nn.Module):
+    """One activation under three names, and a bias that a module elsewhere hands on."""
+
+    class Bias(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.values = torch.nn.Parameter(torch.rand(4))
+
+        def forward(self) -> torch.Tensor:
+            return self.values
+
+    class Block(torch.nn.Module):
+        def __init__(self, act: torch.nn.Module) -> None:
+            super().__init__()
+            self.steps = torch.nn.Sequential(torch.nn.Linear(4, 4), act, torch.nn.Linear(4, 4), act)
+            self.last = act
+
+        def forward(self, x: torch.Tensor, bias: torch.nn.Module) -> torch.Tensor:
+            y: torch.Tensor = self.last(self.steps(x) + bias())
+            return y
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bias = Shared.Bias()
+        self.block = Shared.Block(torch.nn.Tanh())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.block(x, self.bias)
+        return y
+
+
+def test_modules_with_several_names_and_called_from_elsewhere(tmp_path: Path) -> None:
+    model, x = Shared().eval(), torch.rand(2, 4)
+    path = tmp_path / "shared.onnx"
+    modelexport.export(model, (x,), str(path), fallback=False)
+    paths = {item.value for node in onnx.load(str(path)).graph.node for item in node.metadata_props}
+    assert {"block.steps.1", "block.steps.3", "block.last"} <= paths
+
+    given = model, {"x": x}, path
+    report = check_regions(model, (x,), {}, path, feeds(session(path), (x,), {}))
+    assert report.ok, report.failures
+    swap(path, "block.steps.1", "block.steps.2")
+    assert not check(given).ok
