@@ -9,6 +9,7 @@ import torch
 from torch.export import ExportedProgram
 
 from modelexport import _core
+from modelexport.batch import batch_export
 from modelexport.exceptions import (
     AuxiliaryOperationError,
     CaptureError,
@@ -35,6 +36,7 @@ __all__ = [
     "OutputError",
     "UnsupportedOperatorError",
     "__version__",
+    "batch_export",
     "export",
 ]
 
