@@ -6,11 +6,15 @@ tensor exposed and optimisation off, and compares.  For each module call that ow
 * the nodes tagged with the call, or with a call made inside it, produce its outputs;
 * they read nothing but its inputs, its own parameters, constants, and small integer tensors (shapes).
 
+A node that a pass merged from those of several calls makes values for each of them, and may read what each reads.
+
 It needs the packages ``onnx`` and ``onnxruntime``, which the exporter itself does not.
 """
 
 from __future__ import annotations
 
+import ast
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -76,6 +80,8 @@ def _export_branches() -> Iterator[None]:
 class _OneOrder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sorts as ONNX does where torch leaves the order open: equal keys as they came, the largest first."""
 
+    supports_higher_order_operators = True
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
         if func is torch.ops.aten.sort.default:
@@ -140,10 +146,25 @@ def record_calls(
     return seen
 
 
+def _parsed(name: str) -> Call:
+    """A call as metadata writes it, its index after an ``@``."""
+    path, _, index = name.partition("@")
+    return path, int(index or 0)
+
+
+def _metadata(node: Any) -> dict[str, str]:
+    return {item.key: item.value for item in node.metadata_props}
+
+
 def _call_of(node: Any) -> Call:
     """The module call that a node's metadata names."""
-    metadata = {item.key: item.value for item in node.metadata_props}
+    metadata = _metadata(node)
     return metadata["modelexport.module"], int(metadata.get("modelexport.call", 0))
+
+
+def _sources_of(node: Any) -> list[Call]:
+    """The module calls that a merged node was made from."""
+    return [_parsed(source) for source in ast.literal_eval(_metadata(node).get("modelexport.sources", "[]"))]
 
 
 def _as_recorded(nodes: Iterable[Any], seen: Mapping[Call, _Seen]) -> dict[Call, Call]:
@@ -159,9 +180,9 @@ def _as_recorded(nodes: Iterable[Any], seen: Mapping[Call, _Seen]) -> dict[Call,
     owner = {name: names for names in recorded for name in names}
     tagged: dict[tuple[str, ...], dict[Call, None]] = defaultdict(dict)
     for node in nodes:
-        call = _call_of(node)
-        if call[0] in owner:
-            tagged[owner[call[0]]].setdefault(call)
+        for call in (_call_of(node), *_sources_of(node)):
+            if call[0] in owner:
+                tagged[owner[call[0]]].setdefault(call)
     pairs: dict[Call, Call] = {}
     for names, calls in recorded.items():
         if len(tagged[names]) == len(calls):
@@ -317,12 +338,17 @@ def check_regions(
     def close(a: torch.Tensor, b: torch.Tensor) -> bool:
         return _same(a, b, rtol, atol)
 
+    def around(call: Call) -> list[Call]:
+        return _chain(as_recorded.get(call, call), seen)
+
     regions: dict[Call, list[Any]] = defaultdict(list)
+    merged: dict[Call, set[str]] = defaultdict(set)
     as_recorded = _as_recorded(graph.node, seen)
     for node in graph.node:
-        tagged = _call_of(node)
-        for call in _chain(as_recorded.get(tagged, tagged), seen):
+        for call in around(_call_of(node)):
             regions[call].append(node)
+        for call in itertools.chain.from_iterable(map(around, _sources_of(node))):
+            merged[call].update(name for name in node.output if name)
     initializers = {tensor.name for tensor in graph.initializer}
     weights = _owners(model)
     called = _called_inside(seen)
@@ -332,7 +358,7 @@ def check_regions(
             report.failures[call] = "tagged, but no such call was made"
             continue
         report.checked += 1
-        made = [name for node in nodes for name in node.output if name]
+        made = [name for node in nodes for name in node.output if name] + sorted(merged[call])
         missing = _missing_outputs(seen[call], made, values, initializers, graph_model, close)
         # What nobody reads is not in the graph.
         wrong = [index for index in missing if _is_used(model, args, kwargs, call, index, seen)]

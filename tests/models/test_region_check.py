@@ -114,3 +114,34 @@ def test_modules_with_several_names_and_called_from_elsewhere(tmp_path: Path) ->
     assert report.ok, report.failures
     swap(path, "block.steps.1", "block.steps.2")
     assert not check(given).ok
+
+
+class Twice(torch.nn.Module):
+    """Two modules that begin with the same computation."""
+
+    class Half(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = torch.nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y: torch.Tensor = self.linear(torch.nn.functional.silu(x))
+            return y
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = Twice.Half(), Twice.Half()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.one(x) + self.other(x)
+        return y
+
+
+def test_merged_nodes_count_for_their_sources(tmp_path: Path) -> None:
+    model, x = Twice().eval(), torch.rand(2, 4)
+    path = tmp_path / "twice.onnx"
+    modelexport.export(model, (x,), str(path), optimize=True, fallback=False)
+    operations = [node.op_type for node in onnx.load(str(path)).graph.node]
+    assert operations.count("Sigmoid") + operations.count("Swish") == 1
+    report = check_regions(model, (x,), {}, path, feeds(session(path), (x,), {}))
+    assert report.ok, report.failures
