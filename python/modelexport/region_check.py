@@ -16,18 +16,14 @@ from __future__ import annotations
 import ast
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils import _pytree as pytree
-from torch.utils._python_dispatch import TorchDispatchMode
 
-Call = tuple[str, int]
-"""A module call: dotted path (``""`` for the root) and call index in execution order."""
+from modelexport.eager_calls import Call, SeenCall, calls_around, record_calls
 
 SHAPE_TENSOR_ELEMENTS = 16
 """An integer tensor of at most this many elements counts as a shape."""
@@ -48,102 +44,6 @@ class RegionReport:
     @property
     def ok(self) -> bool:
         return self.checked > 0 and not self.failures
-
-
-@dataclass
-class _Seen:
-    parent: Call | None
-    names: tuple[str, ...]
-    inputs: list[torch.Tensor]
-    outputs: list[torch.Tensor] = field(default_factory=list)
-
-
-def _tensors(tree: Any) -> list[torch.Tensor]:
-    """Copies of the tensors in ``tree``: later in-place operations must not change what was seen."""
-    return [leaf.detach().clone() for leaf in pytree.tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
-
-
-@contextmanager
-def _export_branches() -> Iterator[None]:
-    """Lets libraries take the branches they take under torch.export (a mask is built even if it is all ones)."""
-    flags = [name for name in ("_is_exporting_flag", "_is_compiling_flag") if hasattr(torch.compiler, name)]
-    before = {name: getattr(torch.compiler, name) for name in flags}
-    for name in flags:
-        setattr(torch.compiler, name, True)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            setattr(torch.compiler, name, value)
-
-
-class _OneOrder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Sorts as ONNX does where torch leaves the order open: equal keys as they came, the largest first."""
-
-    supports_higher_order_operators = True
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = dict(kwargs or {})
-        if func is torch.ops.aten.sort.default:
-            given = dict(zip(("self", "dim", "descending"), args, strict=False))
-            return torch.ops.aten.sort.stable(stable=True, **{**given, **kwargs})
-        if func is torch.ops.aten.topk.default:
-            return func(*args[:4], **{**kwargs, "sorted": True})
-        return func(*args, **kwargs)
-
-
-def _spoiled(output: Any, index: int) -> Any:
-    """``output`` with other numbers in its tensor number ``index``."""
-    leaves, spec = pytree.tree_flatten(output)
-    places = [place for place, leaf in enumerate(leaves) if isinstance(leaf, torch.Tensor)]
-    tensor = leaves[places[index]]
-    leaves[places[index]] = torch.full_like(tensor, torch.nan if tensor.dtype.is_floating_point else 0)
-    return pytree.tree_unflatten(leaves, spec)
-
-
-def record_calls(
-    model: torch.nn.Module,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-    spoil: tuple[Call, int] | None = None,
-) -> dict[Call, _Seen]:
-    """Runs ``model`` once and returns the tensors that went into and came out of every module call.
-
-    ``spoil`` names an output, by call and number, that is replaced by other numbers on its way to the caller.
-    """
-    seen: dict[Call, _Seen] = {}
-    counts: dict[str, int] = defaultdict(int)
-    running: list[Call] = []
-    handles = []
-    names: dict[int, list[str]] = defaultdict(list)
-    for name, module in model.named_modules(remove_duplicate=False):
-        names[id(module)].append(name)
-
-    def before(module: torch.nn.Module, args: Any, kwargs: Any) -> None:
-        # A module known under several names is meant by the one below the module that calls it.
-        caller = f"{running[-1][0]}." if running else ""
-        known = tuple(names[id(module)])
-        name = next((alias for alias in known if alias.startswith(caller)), known[0])
-        call = (name, counts[name])
-        counts[name] += 1
-        seen[call] = _Seen(running[-1] if running else None, known, _tensors((args, kwargs)))
-        running.append(call)
-
-    def after(module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
-        call = running.pop()
-        seen[call].outputs = _tensors(output)
-        return _spoiled(output, spoil[1]) if spoil is not None and spoil[0] == call else None
-
-    for module in model.modules():
-        handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
-        handles.append(module.register_forward_hook(after, with_kwargs=True))
-    try:
-        with torch.no_grad(), _export_branches(), _OneOrder():  # type: ignore[no-untyped-call]
-            model(*args, **dict(kwargs))
-    finally:
-        for handle in handles:
-            handle.remove()
-    return seen
 
 
 def _parsed(name: str) -> Call:
@@ -167,7 +67,7 @@ def _sources_of(node: Any) -> list[Call]:
     return [_parsed(source) for source in ast.literal_eval(_metadata(node).get("modelexport.sources", "[]"))]
 
 
-def _as_recorded(nodes: Iterable[Any], seen: Mapping[Call, _Seen]) -> dict[Call, Call]:
+def _as_recorded(nodes: Iterable[Any], seen: Mapping[Call, SeenCall]) -> dict[Call, Call]:
     """For calls of modules known under several names, the call that hooks saw.
 
     torch names such a call after the attribute through which the module was reached, which a hook cannot know; the
@@ -188,15 +88,6 @@ def _as_recorded(nodes: Iterable[Any], seen: Mapping[Call, _Seen]) -> dict[Call,
         if len(tagged[names]) == len(calls):
             pairs |= dict(zip(tagged[names], calls, strict=True))
     return pairs
-
-
-def _chain(call: Call, seen: Mapping[Call, _Seen]) -> list[Call]:
-    """The call and those around it, as eager mode made them; a call that never happened stands alone."""
-    chain = [call]
-    while call in seen and (parent := seen[call].parent) is not None:
-        chain.append(parent)
-        call = parent
-    return chain
 
 
 def _reads(node: Any) -> set[str]:
@@ -267,7 +158,7 @@ def _foreign_read(
     call: Call,
     name: str,
     values: Mapping[str, torch.Tensor],
-    seen: _Seen,
+    seen: SeenCall,
     weights: Mapping[str, tuple[torch.Tensor, list[str]]],
     initializers: set[str],
     called: set[str],
@@ -297,11 +188,11 @@ def _is_below(name: str, module: str) -> bool:
     return not module or name.startswith(module + ".")
 
 
-def _called_inside(seen: Mapping[Call, _Seen]) -> dict[Call, set[str]]:
+def _called_inside(seen: Mapping[Call, SeenCall]) -> dict[Call, set[str]]:
     """For every call the paths of the modules that ran in it, its own included."""
     called: dict[Call, set[str]] = defaultdict(set)
     for call in seen:
-        for around in _chain(call, seen):
+        for around in calls_around(call, seen):
             called[around].add(call[0])
     return called
 
@@ -339,7 +230,7 @@ def check_regions(
         return _same(a, b, rtol, atol)
 
     def around(call: Call) -> list[Call]:
-        return _chain(as_recorded.get(call, call), seen)
+        return calls_around(as_recorded.get(call, call), seen)
 
     regions: dict[Call, list[Any]] = defaultdict(list)
     merged: dict[Call, set[str]] = defaultdict(set)
@@ -373,7 +264,7 @@ def check_regions(
     return report
 
 
-def _form(seen: _Seen, index: int) -> str:
+def _form(seen: SeenCall, index: int) -> str:
     output = seen.outputs[index]
     return f"shape {tuple(output.shape)}, {output.dtype}"
 
@@ -384,7 +275,7 @@ def _is_used(
     kwargs: Mapping[str, Any],
     call: Call,
     index: int,
-    seen: Mapping[Call, _Seen],
+    seen: Mapping[Call, SeenCall],
 ) -> bool:
     """Whether the model's results depend on an output: they change, or the run fails, when it is spoiled."""
     root = ("", 0)
@@ -401,7 +292,12 @@ def _is_used(
 
 
 def _missing_outputs(
-    seen: _Seen, made: Iterable[str], values: Mapping[str, torch.Tensor], initializers: set[str], model: Any, close: Any
+    seen: SeenCall,
+    made: Iterable[str],
+    values: Mapping[str, torch.Tensor],
+    initializers: set[str],
+    model: Any,
+    close: Any,
 ) -> list[int]:
     """Numbers of the outputs that no node makes; what is passed through, or was constant, has no node."""
     candidates = [values[name] for name in made if name in values]

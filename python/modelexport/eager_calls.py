@@ -1,0 +1,123 @@
+"""What went into and came out of every module call of an eager run."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
+
+Call = tuple[str, int]
+"""A module call: dotted path (``""`` for the root) and call index in execution order."""
+
+
+@dataclass
+class SeenCall:
+    """Copies of the tensors of one call, and all names of its module."""
+
+    parent: Call | None
+    names: tuple[str, ...]
+    inputs: list[torch.Tensor]
+    outputs: list[torch.Tensor] = field(default_factory=list)
+
+
+def _tensors(tree: Any) -> list[torch.Tensor]:
+    """Copies of the tensors in ``tree``: later in-place operations must not change what was seen."""
+    return [leaf.detach().clone() for leaf in pytree.tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
+
+
+@contextmanager
+def _export_branches() -> Iterator[None]:
+    """Lets libraries take the branches they take under torch.export (a mask is built even if it is all ones)."""
+    flags = [name for name in ("_is_exporting_flag", "_is_compiling_flag") if hasattr(torch.compiler, name)]
+    before = {name: getattr(torch.compiler, name) for name in flags}
+    for name in flags:
+        setattr(torch.compiler, name, True)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(torch.compiler, name, value)
+
+
+class _OneOrder(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Sorts as ONNX does where torch leaves the order open: equal keys as they came, the largest first."""
+
+    supports_higher_order_operators = True
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        if func is torch.ops.aten.sort.default:
+            given = dict(zip(("self", "dim", "descending"), args, strict=False))
+            return torch.ops.aten.sort.stable(stable=True, **{**given, **kwargs})
+        if func is torch.ops.aten.topk.default:
+            return func(*args[:4], **{**kwargs, "sorted": True})
+        return func(*args, **kwargs)
+
+
+def _spoiled(output: Any, index: int) -> Any:
+    """``output`` with other numbers in its tensor number ``index``."""
+    leaves, spec = pytree.tree_flatten(output)
+    places = [place for place, leaf in enumerate(leaves) if isinstance(leaf, torch.Tensor)]
+    tensor = leaves[places[index]]
+    leaves[places[index]] = torch.full_like(tensor, torch.nan if tensor.dtype.is_floating_point else 0)
+    return pytree.tree_unflatten(leaves, spec)
+
+
+def record_calls(
+    model: torch.nn.Module,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    spoil: tuple[Call, int] | None = None,
+) -> dict[Call, SeenCall]:
+    """Runs ``model`` once and returns the tensors that went into and came out of every module call.
+
+    ``spoil`` names an output, by call and number, that is replaced by other numbers on its way to the caller.
+    """
+    seen: dict[Call, SeenCall] = {}
+    counts: dict[str, int] = defaultdict(int)
+    running: list[Call] = []
+    handles = []
+    names: dict[int, list[str]] = defaultdict(list)
+    for name, module in model.named_modules(remove_duplicate=False):
+        names[id(module)].append(name)
+
+    def before(module: torch.nn.Module, args: Any, kwargs: Any) -> None:
+        # A module known under several names is meant by the one below the module that calls it.
+        caller = f"{running[-1][0]}." if running else ""
+        known = tuple(names[id(module)])
+        name = next((alias for alias in known if alias.startswith(caller)), known[0])
+        call = (name, counts[name])
+        counts[name] += 1
+        seen[call] = SeenCall(running[-1] if running else None, known, _tensors((args, kwargs)))
+        running.append(call)
+
+    def after(module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
+        call = running.pop()
+        seen[call].outputs = _tensors(output)
+        return _spoiled(output, spoil[1]) if spoil is not None and spoil[0] == call else None
+
+    for module in model.modules():
+        handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
+        handles.append(module.register_forward_hook(after, with_kwargs=True))
+    try:
+        with torch.no_grad(), _export_branches(), _OneOrder():  # type: ignore[no-untyped-call]
+            model(*args, **dict(kwargs))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return seen
+
+
+def calls_around(call: Call, seen: Mapping[Call, SeenCall]) -> list[Call]:
+    """The call and those around it, as eager mode made them; a call that never happened stands alone."""
+    chain = [call]
+    while call in seen and (parent := seen[call].parent) is not None:
+        chain.append(parent)
+        call = parent
+    return chain
