@@ -5,7 +5,7 @@
 
 A pair of operator and dtype passes when every one of its samples is captured by torch.export, exported without
 fallback, accepted by onnx's checker and equal to eager - number, shapes, dtypes and values of the outputs - in
-onnxruntime, without and with its optimisations. A child process of its own runs each operator.
+onnxruntime, without and with its optimisations. What crashes or hangs takes only its own process along.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
 from multiprocessing.connection import Connection
-from multiprocessing.context import BaseContext
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ import torch
 from tests.ops.harness import OPSETS
 from tests.ops.opinfo import cases, entries, failures, operation_of, samples
 
+SPAWN = multiprocessing.get_context("spawn")
 SECONDS_EACH = 900
 # Samples that share a program: capturing one call takes torch.export as long as several calls more beside it.
 BATCH = 24
@@ -66,34 +68,65 @@ def included() -> list[str]:
     return sorted(set(entries()) - outside)
 
 
-def attempt(name: str, dtypes: Sequence[str], opsets: Sequence[int], results: Connection) -> None:
-    """Sends, for each dtype, its name, the number of samples and the reasons of those that fail."""
+class Worker:
+    """A child process that runs pair after pair; another takes its place when it dies or takes too long."""
+
+    def __init__(self, opsets: Sequence[int]) -> None:
+        self.opsets = opsets
+        self.child: SpawnProcess | None = None
+
+    def run(self, name: str, dtype: str) -> tuple[int, list[str]]:
+        """The number of samples, and the reasons of those that fail."""
+        if self.child is None:
+            self.pipe, theirs = SPAWN.Pipe()
+            self.child = SPAWN.Process(target=serve, args=(theirs, self.opsets), daemon=True)
+            self.child.start()
+            theirs.close()
+        self.pipe.send((name, dtype))
+        why = f"no result within {SECONDS_EACH} s"
+        try:
+            if self.pipe.poll(SECONDS_EACH):
+                return self.pipe.recv()  # type: ignore[no-any-return]
+        except (EOFError, ConnectionError):
+            self.child.join()
+            why = f"the process ended with {self.child.exitcode}"
+        self.stop()
+        return 1, [why]
+
+    def stop(self) -> None:
+        if self.child is not None:
+            self.child.kill()
+            self.child.join()
+            self.child = None
+
+
+def serve(requests: Connection, opsets: Sequence[int]) -> None:
+    """Answers pairs of operator and dtype until its end of the pipe is closed."""
     torch.set_num_threads(1)
-    for dtype in dtypes:
+    warnings.filterwarnings("ignore")
+    while True:
+        name, dtype = requests.recv()
         operations = [operation_of(name, sample) for sample in samples(name, dtype)]
         batches = [operations[start : start + BATCH] for start in range(0, len(operations), BATCH)]
-        results.send((dtype, len(operations), [why for batch in batches for why in failures(batch, opsets)]))
+        requests.send((len(operations), [why for batch in batches for why in failures(batch, opsets)]))
 
 
-def isolated(name: str, dtypes: Sequence[str], opsets: Sequence[int], context: BaseContext) -> list[dict[str, Any]]:
-    """The results of an operator, from a process of its own with limited time."""
-    ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=attempt, args=(name, dtypes, opsets, theirs))  # type: ignore[attr-defined]
-    child.start()
-    theirs.close()
-    results = []
-    for expected in dtypes:
-        dtype, count, found = expected, 1, [f"no result within {SECONDS_EACH} s"]
-        if ours.poll(SECONDS_EACH):
-            try:
-                dtype, count, found = ours.recv()
-            except EOFError:
-                child.join()
-                found = [f"the process ended with {child.exitcode}"]
-        results.append({"name": name, "dtype": dtype, "samples": count, "failures": dict(Counter(found))})
-    child.kill()
-    child.join()
-    return results
+def results_of(pairs: Sequence[tuple[str, str]], opsets: Sequence[int], jobs: int) -> Iterator[dict[str, Any]]:
+    """What became of each pair, in their order, with so many workers."""
+    idle: SimpleQueue[Worker] = SimpleQueue()
+    for worker in (workers := [Worker(opsets) for _ in range(jobs)]):
+        idle.put(worker)
+
+    def result(pair: tuple[str, str]) -> dict[str, Any]:
+        worker = idle.get()
+        count, found = worker.run(*pair)
+        idle.put(worker)
+        return {"name": pair[0], "dtype": pair[1], "samples": count, "failures": dict(Counter(found))}
+
+    with ThreadPoolExecutor(jobs) as threads:
+        yield from threads.map(result, pairs)
+    for worker in workers:
+        worker.stop()
 
 
 def show(result: dict[str, Any]) -> None:
@@ -115,17 +148,12 @@ def main() -> None:
     options = parser.parse_args()
     opsets = [int(opset) for opset in options.opset.split(",")]
     pairs = cases(options.only.split(",") if options.only else included(), options.dtypes.split(","))
-    jobs = [(name, [dtype for _, dtype in group]) for name, group in groupby(pairs, key=lambda pair: pair[0])]
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.ops.opinfo"])
     results = []
-    with ThreadPoolExecutor(options.jobs) as pool:
-        for found in pool.map(lambda job: isolated(*job, opsets, context), jobs):
-            results += found
-            for result in found:
-                show(result)
-            if options.json:
-                options.json.write_text(json.dumps(results, indent=1))
+    for result in results_of(pairs, opsets, options.jobs):
+        results.append(result)
+        show(result)
+        if options.json:
+            options.json.write_text(json.dumps(results, indent=1))
     passed = sum(not result["failures"] for result in results)
     total = sum(result["samples"] for result in results)
     print(f"\nleft out: {', '.join(f'{len(names.split())} {why}' for why, names in EXCLUDED.items())}")
