@@ -37,6 +37,9 @@ bool has_other_sizes(const Value& a, const Value& b) {
 
 bool mutates(const Node& node) { return node.schema != nullptr && node.schema->mutates(); }
 
+// Whether what the call does depends on who shares memory with whom.
+bool sees_memory(const Node& node) { return mutates(node) || aten_name(node) == "as_strided"; }
+
 class Functionalizer {
  public:
   Functionalizer(Program& program, uint32_t index)
@@ -238,7 +241,7 @@ FunctionalizeReport functionalize(Program& program, const FunctionalizeOptions& 
   FunctionalizeReport report;
   keep_asked_mutations(program.main(), options, report);
   for (uint32_t index : used_graphs(program)) {
-    if (!std::ranges::any_of(program.graphs[index]->nodes, mutates)) continue;
+    if (!std::ranges::any_of(program.graphs[index]->nodes, sees_memory)) continue;
     Functionalizer functionalizer(program, index);
     functionalizer.run();
     if (index == 0) {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -21,6 +21,8 @@ DTYPES = {
     name: getattr(torch, name)
     for name in ("float32", "int64", "bool", "float64", "int32", "float16", "bfloat16", "complex64")
 }
+# Each result sums up all elements, and its error grows with the largest of them.
+SUMS = ("fft.", "stft", "istft")
 # Results that are whatever the memory held: sizes and dtypes are compared, values are not.
 UNINITIALISED = {"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided"}
 
@@ -50,15 +52,21 @@ def samples(name: str, dtype: str, limit: int | None = None) -> Iterator[SampleI
 
 
 def operation_of(name: str, sample: SampleInput) -> Operation:
-    """A sample as a call."""
-    function = entries()[name].op
+    """A sample as a call.
+
+    A tensor that shows a part of a larger memory, out of which the operator may reach, becomes a view of that memory.
+    """
+    function: Callable[..., Any] = entries()[name].op
+    args = (sample.input, *sample.args)
     if name in UNINITIALISED:
-        return Operation(lambda *args, **kwargs: torch.zeros_like(function(*args, **kwargs)), *_arguments(sample))
-    return Operation(function, *_arguments(sample))
-
-
-def _arguments(sample: SampleInput) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    return (sample.input, *sample.args), sample.kwargs
+        return Operation(lambda *args, **kwargs: torch.zeros_like(function(*args, **kwargs)), args, sample.kwargs)
+    if name.endswith("partial_views"):
+        x = sample.input
+        layout = (x.shape, x.stride(), x.storage_offset())
+        memory = x.as_strided((x.untyped_storage().nbytes() // x.element_size(),), (1,), 0)
+        args = (memory, *sample.args)
+        return Operation(lambda m, *rest, **kw: function(m.as_strided(*layout), *rest, **kw), args, sample.kwargs)
+    return Operation(function, args, sample.kwargs)
 
 
 class Batch(torch.nn.Module):
@@ -79,7 +87,7 @@ class Batch(torch.nn.Module):
         return [operation(*itertools.islice(rest, count)) for operation, count in calls]
 
 
-def failure(operations: Sequence[Operation], opsets: Sequence[int] = OPSETS) -> str | None:
+def failure(operations: Sequence[Operation], opsets: Sequence[int] = OPSETS, **tolerance: Any) -> str | None:
     """The stage and the error in which the calls, in one program, fail; None when they pass."""
     stage = "eager"
     batch = Batch(operations)
@@ -89,21 +97,21 @@ def failure(operations: Sequence[Operation], opsets: Sequence[int] = OPSETS) -> 
             stage = "torch.export"
             program = capture(batch, batch.tensors())
         stage = "modelexport"
-        check_program(program, [(batch.tensors(), expected)], opsets)
+        check_program(program, [(batch.tensors(), expected)], opsets, **tolerance)
     except Exception as error:  # whatever is wrong is to be told
         return " ".join(f"{stage}: {type(error).__name__}: {error}".split())[:300]
     return None
 
 
-def failures(operations: Sequence[Operation], opsets: Sequence[int] = OPSETS) -> Iterator[str]:
+def failures(operations: Sequence[Operation], opsets: Sequence[int] = OPSETS, **tolerance: Any) -> Iterator[str]:
     """What is wrong with each call that fails, found by halving what fails."""
-    why = failure(operations, opsets)
+    why = failure(operations, opsets, **tolerance)
     if why is not None and len(operations) == 1:
         yield why
     elif why is not None:
         middle = len(operations) // 2
-        yield from failures(operations[:middle], opsets)
-        yield from failures(operations[middle:], opsets)
+        yield from failures(operations[:middle], opsets, **tolerance)
+        yield from failures(operations[middle:], opsets, **tolerance)
 
 
 def check_sample(name: str, sample: SampleInput, opsets: Sequence[int] = OPSETS, **options: Any) -> None:

@@ -145,6 +145,13 @@ V atan2(Builder& b, V y, V x) {
   return b.where(sign_bit(b, y), b.op("Neg", {left}), left);
 }
 
+V polynomial(Builder& b, V x, std::initializer_list<double> coefficients) {
+  const double* at = coefficients.end() - 1;
+  V sum = number_like(b, *at, x);
+  while (at != coefficients.begin()) sum = b.add(b.mul(sum, x), number_like(b, *--at, x));
+  return sum;
+}
+
 V power_of_two(Builder& b, V n) { return b.op("Pow", {number_like(b, 2, n), n}); }
 
 }  // namespace modelexport::lower

@@ -1,6 +1,7 @@
 // Element-wise functions that ONNX has no operator for, and small helpers for lowerings of that kind.
 #pragma once
 
+#include <initializer_list>
 #include <string_view>
 #include <vector>
 
@@ -30,6 +31,8 @@ V is_positive(Builder& b, V x);     // x > 0
 V is_negative(Builder& b, V x);     // x < 0
 // Any constant in the type of `like`.
 V number_like(Builder& b, double value, V like);
+// The coefficients, that of the lowest power first, times the powers of x.
+V polynomial(Builder& b, V x, std::initializer_list<double> coefficients);
 // 2^n in the integer type of `n`.
 V power_of_two(Builder& b, V n);
 

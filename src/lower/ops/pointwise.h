@@ -11,6 +11,9 @@ Family comparison_rows();
 Family bitwise_rows();
 Family unary_rows();
 Family special_rows();
+Family gamma_rows();
+Family error_function_rows();
+Family bessel_rows();
 Family pointwise_in_place_rows();
 
 }  // namespace modelexport::lower

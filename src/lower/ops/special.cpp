@@ -13,18 +13,6 @@ V self_of(Context& c) { return c.operand("self", c.out_dtype()); }
 
 V is_zero(Builder& b, V x) { return b.op("Equal", {x, number_like(b, 0, x)}); }
 
-Values erfc(Context& c) {
-  const V self = self_of(c);
-  return {c.b.sub(number_like(c.b, 1, self), c.b.op("Erf", {self}))};
-}
-
-// Half of erfc(-x / sqrt 2).
-Values ndtr(Context& c) {
-  const V self = self_of(c);
-  const V erf = c.b.op("Erf", {c.b.mul(self, number_like(c.b, M_SQRT1_2, self))});
-  return {c.b.mul(c.b.add(erf, number_like(c.b, 1, self)), number_like(c.b, 0.5, self))};
-}
-
 Values logit(Context& c) {
   V self = self_of(c);
   const double eps = c.number_or("eps", -1);
@@ -67,9 +55,6 @@ Values angle(Context& c) {
 }
 
 const Row kRows[] = {
-    {"aten::erfc(Tensor self) -> Tensor", erfc},
-    {"aten::special_erfc(Tensor self) -> Tensor", erfc},
-    {"aten::special_ndtr(Tensor self) -> Tensor", ndtr},
     {"aten::logit(Tensor self, float? eps=None) -> Tensor", logit},
     {"aten::special_logit(Tensor self, float? eps=None) -> Tensor", logit},
     {"aten::sinc(Tensor self) -> Tensor", sinc},

@@ -34,6 +34,18 @@ V strided_positions(Context& c) {
   return positions;
 }
 
+// A view of a larger memory may be left through as_strided, where its own elements are all that the graph has.
+void refuse_foreign_memory(Context& c) {
+  const auto own = c.static_shape("self");
+  const auto sizes = static_sizes(c.sizes("size"));
+  const auto strides = static_sizes(c.sizes("stride"));
+  if (!own || !sizes || !strides || std::ranges::count(*sizes, 0) != 0) return;
+  int64_t last = c.integer_or("storage_offset", 0);
+  for (std::size_t i = 0; i < sizes->size(); ++i) last += (sizes->at(i) - 1) * strides->at(i);
+  const int64_t numel = std::accumulate(own->begin(), own->end(), int64_t{1}, std::multiplies{});
+  if (last >= numel) c.unsupported("as_strided that reaches beyond the tensor's own memory");
+}
+
 // The two axes of a diagonal moved to the end and merged, and how to walk them.
 struct Diagonal {
   std::vector<int64_t> permutation;
@@ -104,6 +116,7 @@ V embed_diagonal(Context& c, V x, int64_t rank, const program::Dim& extent, int6
 }  // namespace
 
 Values lower_as_strided(Context& c) {
+  refuse_foreign_memory(c);
   const V flat = flatten(c.b, c.b.transpose(c.tensor("self"), memory_order(c)));
   return {c.b.gather(flat, strided_positions(c), 0)};
 }
