@@ -1,6 +1,7 @@
 #include "pipeline.h"
 
 #include <ostream>
+#include <string>
 
 #include "lower/functionalize.h"
 #include "lower/inline_wrappers.h"
@@ -12,6 +13,7 @@
 #include "passes/pass.h"
 #include "program/inherit.h"
 #include "support/atomic_file.h"
+#include "support/error.h"
 #include "tag/coverage.h"
 #include "tag/explain.h"
 #include "tag/sidecar.h"
@@ -54,12 +56,22 @@ void list_parameters_as_inputs(onnx::Model& model) {
 
 }  // namespace
 
+void check_opset(int64_t opset) {
+  constexpr int64_t kFirst = 14;
+  constexpr int64_t kLast = 23;
+  if (opset < kFirst || opset > kLast) {
+    fail("opset " + std::to_string(opset) + " is out of range: " + std::to_string(kFirst) + " to " +
+         std::to_string(kLast) + " can be written");
+  }
+}
+
 const program::Schema* find_schema(std::string_view target) {
   const lower::Entry* entry = lower::find_op(target);
   return entry == nullptr ? nullptr : &entry->schema;
 }
 
 onnx::Model lower_program(program::Program& program, const ExportOptions& options, ExportReport& report) {
+  check_opset(options.opset);
   report.stages.observer = options.on_stage;
   report.operation_trace_length = 0;
   for (const auto& graph : program.graphs) report.operation_trace_length += graph->nodes.size();

@@ -58,6 +58,9 @@ struct ExportReport {
   Stages stages;
 };
 
+// Throws Error for an opset that cannot be written.
+void check_opset(int64_t opset);
+
 // The op table's schema of an operator ("aten::add.Tensor"), for the readers; null when it has none.
 const program::Schema* find_schema(std::string_view target);
 

@@ -14,8 +14,8 @@ namespace {
 using AddCommand = void (*)(CLI::App&, Action&);
 
 // The commands, in the order that --help lists them.
-constexpr AddCommand kCommands[] = {add_export, add_inspect, add_query, add_stats,  add_validate,
-                                    add_diff,   add_tag,     add_carry, add_version};
+constexpr AddCommand kCommands[] = {add_export,   add_analyze, add_inspect, add_query, add_stats,
+                                    add_validate, add_diff,    add_tag,     add_carry, add_version};
 
 int exit_code(ErrorKind kind) {
   switch (kind) {
@@ -31,6 +31,10 @@ int exit_code(ErrorKind kind) {
       return 6;
     case ErrorKind::MemoryLimit:
       return 7;
+    case ErrorKind::Capture:
+      return 8;
+    case ErrorKind::Interrupted:
+      return 130;
     case ErrorKind::Internal:
       return 70;
   }
@@ -61,8 +65,8 @@ int execute(Console& console, const Action& action) {
 
 }  // namespace
 
-int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
-  Console console{out, err};
+int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err, const Host& host) {
+  Console console{out, err, host};
   CLI::App app("Exports PyTorch models to ONNX and keeps track of the module that each node came from.", "modelexport");
   app.require_subcommand(1);
   app.set_version_flag("--version", MODELEXPORT_VERSION);

@@ -5,9 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "cli/host.h"
+
 namespace modelexport::cli {
 
 // `arguments` without the program's name. Returns the exit code (docs/cli.md); never throws for what a user can do.
-int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err);
+int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err, const Host& host = nullptr);
 
 }  // namespace modelexport::cli

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/host.h"
 #include "tag/load.h"
 #include "tag/tag.h"
 
@@ -24,6 +25,7 @@ inline constexpr int kUsage = 2;
 struct Console {
   std::ostream& out;
   std::ostream& err;
+  const Host& host;
 };
 
 // What a parsed command line asks for.
@@ -31,6 +33,7 @@ using Action = std::function<int(Console&)>;
 
 // Each adds one command to `app`; parsing it sets `action`.
 void add_export(CLI::App& app, Action& action);
+void add_analyze(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_query(CLI::App& app, Action& action);
 void add_stats(CLI::App& app, Action& action);
@@ -52,6 +55,10 @@ void add_choice(CLI::App& command, const std::string& option, const std::string&
   std::vector<std::string> names;
   for (const auto& [name, choice] : choices) names.push_back(name);
   add_choice(command, option, description, names, [choices, &value](std::size_t i) { value = choices[i].second; });
+}
+inline void add_choice(CLI::App& command, const std::string& option, const std::string& description,
+                       const std::vector<std::string>& names, std::string& value) {
+  add_choice(command, option, description, names, [names, &value](std::size_t i) { value = names[i]; });
 }
 void add_source_option(CLI::App& command, tag::TagSource& source);
 void add_metadata_option(CLI::App& command, MetadataLevel& level);

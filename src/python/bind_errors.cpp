@@ -1,7 +1,9 @@
 // Errors of the core as the exceptions of modelexport.exceptions.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
 
 #include <exception>
+#include <string>
 
 #include "lower/lower.h"
 #include "program/program_builder.h"
@@ -14,24 +16,25 @@ namespace nb = nanobind;
 
 namespace {
 
+struct Row {
+  ErrorKind kind;
+  const char* exception;  // of modelexport.exceptions
+};
+constexpr Row kRows[] = {
+    {ErrorKind::BadInput, "InvalidInputError"},
+    {ErrorKind::UnsupportedOperator, "UnsupportedOperatorError"},
+    {ErrorKind::Io, "OutputError"},
+    {ErrorKind::Coverage, "CoverageValidationError"},
+    {ErrorKind::ContextInheritance, "ContextInheritanceError"},
+    {ErrorKind::AuxiliaryOperation, "AuxiliaryOperationError"},
+    {ErrorKind::MemoryLimit, "MemoryLimitError"},
+    {ErrorKind::Capture, "CaptureError"},
+    {ErrorKind::Internal, "InternalError"},
+};
+
 const char* exception_name(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::BadInput:
-      return "InvalidInputError";
-    case ErrorKind::UnsupportedOperator:
-      return "UnsupportedOperatorError";
-    case ErrorKind::Io:
-      return "OutputError";
-    case ErrorKind::Coverage:
-      return "CoverageValidationError";
-    case ErrorKind::ContextInheritance:
-      return "ContextInheritanceError";
-    case ErrorKind::AuxiliaryOperation:
-      return "AuxiliaryOperationError";
-    case ErrorKind::MemoryLimit:
-      return "MemoryLimitError";
-    case ErrorKind::Internal:
-      return "InternalError";
+  for (const Row& row : kRows) {
+    if (row.kind == kind) return row.exception;
   }
   return "InternalError";
 }
@@ -59,6 +62,17 @@ void translate(const std::exception_ptr& thrown, void*) {
 }
 
 }  // namespace
+
+Error error_of(const nb::python_error& raised) {
+  const std::string message = nb::cast<std::string>(nb::str(raised.value()));
+  const nb::object types = nb::module_::import_("modelexport.exceptions");
+  for (const Row& row : kRows) {
+    if (raised.matches(types.attr(row.exception))) return {row.kind, message};
+  }
+  if (raised.matches(PyExc_KeyboardInterrupt)) return {ErrorKind::Interrupted, "interrupted"};
+  const std::string type = nb::cast<std::string>(raised.type().attr("__name__"));
+  return {ErrorKind::Internal, type + ": " + message};
+}
 
 void bind_errors(nb::module_&) { nb::register_exception_translator(translate); }
 

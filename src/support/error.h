@@ -18,6 +18,8 @@ enum class ErrorKind {
   ContextInheritance,   // a scope that could not be inherited
   AuxiliaryOperation,   // an auxiliary operation that could not be processed
   MemoryLimit,          // the work would not fit the limit that the user gave
+  Capture,              // torch could not capture the model (Python says so)
+  Interrupted,          // the user ended the work
   Internal,             // a broken invariant of this library
 };
 

@@ -182,6 +182,24 @@ std::string quote(std::string_view text) {
   return out;
 }
 
+Writer& Writer::value(const Value& content) {
+  if (const auto* flag = std::get_if<bool>(&content.data)) return value(*flag);
+  if (const auto* integer = std::get_if<int64_t>(&content.data)) return value(*integer);
+  if (const auto* real = std::get_if<double>(&content.data)) return value(*real);
+  if (const auto* text = std::get_if<std::string>(&content.data)) return value(*text);
+  if (const auto* items = std::get_if<Array>(&content.data)) {
+    begin_array();
+    for (const Value& item : *items) value(item);
+    return end_array();
+  }
+  if (const auto* members = std::get_if<Object>(&content.data)) {
+    begin_object();
+    for (const auto& [name, item] : *members) key(name).value(item);
+    return end_object();
+  }
+  return null();
+}
+
 Writer& Writer::key(std::string_view name) {
   separate();
   buffer_ += quote(name);

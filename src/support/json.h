@@ -64,6 +64,7 @@ class Writer {
   Writer& value(int number) { return raw(std::to_string(number)); }
   Writer& value(double number);
   Writer& null() { return raw("null"); }
+  Writer& value(const Value& content);
   // ["a", "b"] on one line.
   Writer& value(const std::vector<std::string>& texts);
 
