@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "support/json.h"
 #include "tag/analysis.h"
+#include "tag/retag.h"
 
 namespace modelexport::cli {
 namespace {
@@ -17,6 +18,7 @@ constexpr std::size_t kShown = 20;
 struct Options {
   std::string file;
   std::string sidecar;
+  bool repair = false;
   bool json = false;
 };
 
@@ -25,7 +27,8 @@ void print_names(std::ostream& out, const char* what, const std::vector<std::str
   if (names.size() > kShown) out << fmt::format("{}: {} more\n", what, names.size() - kShown);
 }
 
-void print_text(std::ostream& out, const tag::Consistency& result) {
+void print_text(std::ostream& out, const tag::Consistency& result, const std::vector<std::string>& repaired) {
+  for (const std::string& path : repaired) out << fmt::format("wrote {}\n", path);
   std::vector<std::string> mismatches;
   for (const tag::Mismatch& m : result.mismatches) {
     mismatches.push_back(
@@ -41,7 +44,7 @@ void print_text(std::ostream& out, const tag::Consistency& result) {
                      result.onnx_has_tags ? "" : " (the ONNX file holds no tags; names and op types were compared)");
 }
 
-void print_json(std::ostream& stream, const tag::Consistency& result) {
+void print_json(std::ostream& stream, const tag::Consistency& result, const std::vector<std::string>& repaired) {
   json::Writer out(stream);
   out.begin_object().member("consistent", result.consistent()).member("onnx_has_tags", result.onnx_has_tags);
   out.member("sidecar_is_of_this_model", result.is_of_this_model);
@@ -51,12 +54,14 @@ void print_json(std::ostream& stream, const tag::Consistency& result) {
     out.member("onnx", m.in_onnx).member("sidecar", m.in_sidecar).end_object();
   }
   out.end_array().member("only_in_onnx", result.only_in_onnx).member("only_in_sidecar", result.only_in_sidecar);
-  out.member("repeated_in_onnx", result.repeated_in_onnx).end_object();
+  out.member("repeated_in_onnx", result.repeated_in_onnx).member("repaired", repaired).end_object();
 }
 
 int validate(Console& console, const Options& options) {
+  std::vector<std::string> repaired;
+  if (options.repair) repaired = tag::repair_file(options.file);
   const tag::Consistency result = tag::validate_file(options.file, options.sidecar);
-  options.json ? print_json(console.out, result) : print_text(console.out, result);
+  options.json ? print_json(console.out, result, repaired) : print_text(console.out, result, repaired);
   return result.consistent() ? kOk : kFindings;
 }
 
@@ -67,8 +72,12 @@ void add_validate(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("validate", "Compare the tags of an ONNX file with its sidecar's");
   command->add_option("file", options->file, "ONNX file")->required()->option_text("FILE");
   command->add_option("--sidecar", options->sidecar, "Sidecar, when it is not beside the file")->option_text("FILE");
+  command->add_flag("--repair", options->repair, "Write the sidecar anew from the tags in the file, where they differ")
+      ->excludes("--sidecar");
   command->add_flag("--json", options->json, "Print JSON");
-  command->footer("Exits with 1 when they differ.\nExamples:\n  modelexport validate bert.onnx");
+  command->footer(
+      "Exits with 1 when they differ.\nExamples:\n  modelexport validate bert.onnx\n  modelexport validate bert.onnx "
+      "--repair");
   command->callback(
       [options, &action] { action = [options](Console& console) { return validate(console, *options); }; });
 }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "support/atomic_file.h"
@@ -13,6 +15,7 @@
 #include "tag/coverage.h"
 #include "tag/explain.h"
 #include "tag/load.h"
+#include "tag/onnx_tags.h"
 #include "tag/restore.h"
 #include "tag/stamp.h"
 
@@ -32,6 +35,17 @@ void check_external_data(const onnx::Model& model, const std::string& input, con
                    external->external_location, input));
 }
 
+void write_sidecar_of(AtomicFiles& files, const onnx::Model& model, const ModuleTree& modules,
+                      const TagSummary& summary, const RetagOptions& options) {
+  SidecarInfo info;
+  info.model_path = options.output;
+  info.strategy = options.strategy;
+  info.builtin_tracking_enabled = options.builtin_tracking;
+  info.operation_trace_length = options.operation_trace_length;
+  info.native_op_regions = options.native_op_regions;
+  write_sidecar(files.open(sidecar_path(options.output)), model, modules, summary, info);
+}
+
 // The tagged file and its sidecar. `file` is what `model` was read from.
 TagSummary write_tagged(const std::string& file, onnx::Model& model, const ModuleTree& modules,
                         const RetagOptions& options) {
@@ -44,21 +58,13 @@ TagSummary write_tagged(const std::string& file, onnx::Model& model, const Modul
   with_context(file, [&] {
     stamp_model({reinterpret_cast<const char*>(content->bytes().data()), content->bytes().size()}, model, out);
   });
-  SidecarInfo info;
-  info.model_path = options.output;
-  info.strategy = options.strategy;
-  info.builtin_tracking_enabled = options.builtin_tracking;
-  info.operation_trace_length = options.operation_trace_length;
-  write_sidecar(files.open(sidecar_path(options.output)), model, modules, summary, info);
+  write_sidecar_of(files, model, modules, summary, options);
   files.commit();
   return summary;
 }
 
-// The scopes of a tagged file, from its metadata or else from its sidecar.
-ModuleTree restore_file(const std::string& path, onnx::Model& model) {
-  const std::vector<NodeRecord> records = load_tags(path, model, TagSource::Auto);
-  std::vector<ModuleInfo> modules;
-  if (std::filesystem::exists(sidecar_path(path))) modules = module_list(load_sidecar(path).modules);
+// The scopes of a model by its records, or else by its data flow. `modules` may be empty.
+ModuleTree restore_model(onnx::Model& model, const std::vector<NodeRecord>& records, std::vector<ModuleInfo> modules) {
   TreeBuilder tree(std::move(modules));
   Flow flow(model);
   std::vector<bool> known(flow.nodes.size());
@@ -66,6 +72,65 @@ ModuleTree restore_file(const std::string& path, onnx::Model& model) {
   inherit_scopes(flow, tree.tree(), known);
   fall_back(flow, known);
   return tree.take();
+}
+
+// The scopes of a tagged file, from its metadata or else from its sidecar.
+ModuleTree restore_file(const std::string& path, onnx::Model& model) {
+  const std::vector<NodeRecord> records = load_tags(path, model, TagSource::Auto);
+  std::vector<ModuleInfo> modules;
+  if (std::filesystem::exists(sidecar_path(path))) modules = module_list(load_sidecar(path).modules);
+  return restore_model(model, records, std::move(modules));
+}
+
+// ---- repair --------------------------------------------------------------------------------------------------------
+bool is_consistent(const std::string& path) {
+  try {
+    return validate_file(path, "").consistent();
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// Whether the tags name the modules of the list, by path and class.
+bool agree(const std::vector<NodeRecord>& records, const std::vector<ModuleRecord>& modules) {
+  std::unordered_map<std::string_view, std::string_view> classes;
+  for (const ModuleRecord& module : modules) classes.emplace(module.path, module.class_name);
+  return std::all_of(records.begin(), records.end(), [&](const NodeRecord& record) {
+    const auto known = classes.find(record.module);
+    return record.tag.empty() || (known != classes.end() && known->second == innermost_class(record.tag));
+  });
+}
+
+// The sidecar beside `path` where it can be read and is about the same modules.
+std::optional<Sidecar> usable_sidecar(const std::string& path, const std::vector<NodeRecord>& records) {
+  try {
+    Sidecar sidecar = load_sidecar(path);
+    if (agree(records, sidecar.modules)) return sidecar;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// The keys that a file has, for writing the same again.
+MetadataLevel level_of(const onnx::Model& model, const std::vector<NodeRecord>& records) {
+  if (!has_tags(records)) return MetadataLevel::None;
+  bool has_others = false;
+  for_each_node_of(model, [&](const onnx::Node& node) {
+    has_others = has_others || find_metadata(node.metadata, kNamespaceKey) != nullptr;
+  });
+  return has_others ? MetadataLevel::Full : MetadataLevel::Minimal;
+}
+
+// Whether the file says of every node what was concluded of it.
+bool is_as_recorded(const onnx::Model& model, const std::vector<NodeRecord>& records, const TagSummary& summary) {
+  std::size_t i = 0;
+  bool same = true;
+  for_each_node_of(model, [&](const onnx::Node& node) {
+    const NodeRecord& record = records[i++];
+    same = same && node.name == record.name && summary.scope_tags[node.scope] == record.tag;
+  });
+  return same;
 }
 
 // Throws Error (ContextInheritance) naming the first nodes that were left to the root.
@@ -118,6 +183,34 @@ CarryReport carry_file(const std::string& tagged, const std::string& optimised, 
   const ModuleTree modules = restore_file(tagged, before);
   const Carried carried = carry_scopes(before, modules, after);
   return {carried.counts, write_tagged(optimised, after, modules, options)};
+}
+
+std::vector<std::string> repair_file(const std::string& path) {
+  if (is_consistent(path)) return {};
+  onnx::Model model = load_onnx(path);
+  const std::vector<NodeRecord> records = load_tags(path, model, TagSource::Auto);
+  RetagOptions options;
+  options.output = path;
+  options.strategy = "repair";
+  options.metadata = level_of(model, records_of(model));
+  std::vector<ModuleInfo> modules;
+  if (const std::optional<Sidecar> before = usable_sidecar(path, records)) {
+    modules = module_list(before->modules);
+    options.strategy = before->info.strategy;
+    options.builtin_tracking = before->info.builtin_tracking_enabled;
+    options.operation_trace_length = before->info.operation_trace_length;
+    options.native_op_regions = before->info.native_op_regions;
+  }
+  const ModuleTree tree = restore_model(model, records, std::move(modules));
+  const TagSummary summary = tag_model(model, tree, {options.metadata, true, options.keep_names});
+  if (!is_as_recorded(model, records, summary)) {
+    write_tagged(path, model, tree, options);
+    return {path, sidecar_path(path)};
+  }
+  AtomicFiles files;
+  write_sidecar_of(files, model, tree, summary, options);
+  files.commit();
+  return {sidecar_path(path)};
 }
 
 std::vector<ModuleInfo> read_module_list(const std::string& path) {

@@ -22,6 +22,7 @@ struct RetagOptions {
   std::string strategy;  // as the sidecar says
   bool builtin_tracking = false;
   uint64_t operation_trace_length = 0;                 // as the sidecar says
+  uint64_t native_op_regions = 0;                      // as the sidecar says
   Evidence evidence = Evidence::All;                   // what a projection may use
   bool require_context = false;                        // a node that cannot inherit a scope is an error, not the root's
   bool explain = false;                                // fill in ProjectReport::decisions
@@ -43,6 +44,12 @@ struct CarryReport {
 // Throws Error, and writes nothing then.
 ProjectReport tag_file(const std::string& input, std::vector<ModuleInfo> modules, const RetagOptions& options);
 CarryReport carry_file(const std::string& tagged, const std::string& optimised, const RetagOptions& options);
+
+// Makes a tagged file and its sidecar say the same: the file's tags are taken for true, a node that has none gets one
+// from its neighbours, and the sidecar is written anew. The file itself is written only where its own names or tags
+// change. Returns the paths that were written, none where the two agreed. Throws Error when the file has no tags and
+// no sidecar of its own.
+std::vector<std::string> repair_file(const std::string& path);
 
 // Modules listed in JSON: a sidecar, or an object of path to class name or of path to {"class", "parameters"}.
 [[nodiscard]] std::vector<ModuleInfo> read_module_list(const std::string& path);

@@ -160,8 +160,8 @@ def sidecar(nodes: list[onnx.NodeProto], model_path: str) -> dict[str, Any]:
 
 def make_models(folder: Path) -> None:
     """Write into ``folder``: net (tagged, with sidecar), bare (sidecar only), stale and old (sidecars that do not fit),
-    scoped (as torch's TorchScript exporter names nodes), plain (nothing), fused (net after an optimiser), and files
-    that are broken."""
+    twins (names and tags that need repair), scoped (as torch's TorchScript exporter names nodes), plain (nothing),
+    fused (net after an optimiser), and files that are broken."""
     nodes = tagged_nodes()
     onnx.save(_model(nodes, WEIGHTS), folder / "net.onnx")
     content = sidecar(nodes, "net.onnx")
@@ -188,6 +188,13 @@ def make_models(folder: Path) -> None:
     (folder / "modules.json").write_text(
         json.dumps({path: module["qualified_class"] for path, module in content["modules"].items()})
     )
+
+    # Two nodes of one name, and one without a tag.
+    twins = tagged_nodes()
+    twins[2].name = twins[0].name
+    del twins[1].metadata_props[:]
+    onnx.save(_model(twins, WEIGHTS), folder / "twins.onnx")
+    (folder / "twins_hierarchy.json").write_text(json.dumps(content | {"model_path": "twins.onnx"}))
 
     # A fused operator, a Reshape that did nothing, and a new node that others have not.
     fused = [
