@@ -209,7 +209,7 @@ Family arithmetic_rows() { return kRows; }
 Family pointwise_ops() {
   static const std::vector<Row> rows =
       joined({arithmetic_rows(), extremum_rows(), comparison_rows(), bitwise_rows(), unary_rows(), special_rows(),
-              gamma_rows(), error_function_rows(), bessel_rows(), pointwise_in_place_rows()});
+              gamma_rows(), error_function_rows(), bessel_rows(), divisor_rows(), pointwise_in_place_rows()});
   return rows;
 }
 

@@ -5,6 +5,7 @@
 // with a relative error of 1e-15 for z >= -1/2, and the reflection formulas for the rest.
 #include <cmath>
 
+#include "lower/ops/creation.h"
 #include "lower/ops/elementwise.h"
 #include "lower/ops/pointwise.h"
 
@@ -19,9 +20,7 @@ constexpr double kCoefficients[] = {676.5203681218851,     -1259.1392167224028, 
                                     9.9843695780195716e-6, 1.5056327351493116e-7};
 
 V doubles(Builder& b, const std::vector<double>& values) {
-  Values parts;
-  for (double value : values) parts.push_back(b.full(value, DType::Float64, {1}));
-  return b.concat(parts, 0);
+  return constant_of(b, values, DType::Float64, {static_cast<int64_t>(values.size())});
 }
 
 // The terms c_k / (z + k) along a new last axis, and 1 / (z + k).

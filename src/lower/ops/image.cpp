@@ -6,6 +6,7 @@
 #include <cmath>
 #include <optional>
 
+#include "lower/ops/creation.h"
 #include "lower/ops/families.h"
 
 namespace modelexport::lower {
@@ -144,11 +145,53 @@ V resize(Builder& b, V x, const Spatial& s, const Resampling& r, bool by_scales)
   return b.op("Resize", {x, {}, {}, b.shape_tensor(sizes)}, attrs);
 }
 
+// ---- antialiased, as a matrix ----
+
+double filter_weight(Filter filter, double x) {
+  x = std::abs(x);
+  if (filter == Filter::Linear) return std::max(0.0, 1 - x);
+  constexpr double a = -0.5;
+  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+  return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
+}
+
+// What each of the result's positions along axis i takes of the input's, [out, in], as torch says it.
+V antialiasing_weights(Builder& b, const Spatial& s, std::size_t i, const Resampling& r, DType dtype) {
+  const int64_t in = s.in[i].value;
+  const int64_t out = s.out[i].value;
+  double scale = static_cast<double>(in) / static_cast<double>(out);
+  if (!s.scales.empty()) scale = 1 / s.scales[i];
+  if (r.align_corners) scale = out > 1 ? static_cast<double>(in - 1) / static_cast<double>(out - 1) : 0;
+  const double widening = std::max(scale, 1.0);
+  const double support = widening * (r.filter == Filter::Linear ? 1 : 2);
+  std::vector<double> weights(static_cast<std::size_t>(in * out), 0);
+  for (int64_t row = 0; row < out; ++row) {
+    const double center = scale * (static_cast<double>(row) + 0.5);
+    const auto first = std::max<int64_t>(static_cast<int64_t>(center - support + 0.5), 0);
+    const auto end = std::min<int64_t>(static_cast<int64_t>(center + support + 0.5), in);
+    double total = 0;
+    double* const at = weights.data() + row * in;
+    for (int64_t j = first; j < end; ++j) {
+      at[j] = filter_weight(r.filter, (static_cast<double>(j) - center + 0.5) / widening);
+      total += at[j];
+    }
+    for (int64_t j = first; j < end; ++j) at[j] /= total;
+  }
+  return constant_of(b, weights, dtype, {out, in});
+}
+
+V antialias_by_matrices(Builder& b, V x, const Spatial& s, const Resampling& r) {
+  const V columns = b.transpose(antialiasing_weights(b, s, 1, r, b.dtype(x)), {1, 0});
+  return b.op("MatMul", {antialiasing_weights(b, s, 0, r, b.dtype(x)), b.op("MatMul", {x, columns})});
+}
+
 Values resample(Context& c, const Resampling& r) {
   Builder& b = c.b;
-  if (r.antialias && b.opset() < 18) c.unsupported("antialiasing needs opset 18");
   const V x = c.tensor(input_name(c));
   Spatial s = spatial(c);
+  if (r.antialias && is_static(s) && is_floating(b.dtype(x))) return {antialias_by_matrices(b, x, s, r)};
+  if (r.antialias && b.opset() < 18) c.unsupported("antialiasing of symbolic sizes needs opset 18");
+  if (r.antialias && r.align_corners) c.unsupported("antialiasing of symbolic sizes with align_corners");
   if (r.align_corners && is_static(s)) s.scales.clear();
   const bool by_scales = !s.scales.empty() && !(is_static(s) && sizes_say_scales(s));
   const bool is_nearest = r.filter == Filter::Nearest || r.filter == Filter::NearestExact;

@@ -92,10 +92,7 @@ Values lower_unsafe_masked_index(Context& c) {
   const V mask = c.tensor("mask");
   std::vector<Index> indices = parse_indices(c);
   if (indices.empty()) return {c.b.where(mask, x, c.scalar("fill", c.out_dtype()))};
-  for (Index& index : indices) {
-    const V last = c.b.as_scalar(c.b.size_sub(c.size_of(c.info("self").sizes[index.axis]), 1));
-    index.value = c.b.clip(c.b.cast(index.value, DType::Int64), c.b.scalar_int(0), last);
-  }
+  clamp(c, indices);
   const IndexedAxes indexed(indices, c.rank("self"));
   const Positions positions = stack_positions(c, indices);
   const V picked = c.b.op("GatherND", {c.b.transpose(x, indexed.picked_first()), positions.value});

@@ -98,6 +98,18 @@ Values lower_index_put(Context& c) {
   return {scatter_picked(c, x, indices, values, accumulate)};
 }
 
+// aten::_unsafe_masked_index_put_accumulate: adds the values where the mask holds.
+Values lower_unsafe_masked_index_put(Context& c) {
+  const bool is_bool = c.out_dtype() == DType::Bool;  // whose sum is "or"
+  const DType dtype = is_bool ? DType::Int32 : c.out_dtype();
+  const V x = c.operand("self", dtype);
+  const V values = c.b.where(c.tensor("mask"), c.operand("values", dtype), c.b.scalar_int(0, dtype));
+  std::vector<Index> indices = parse_indices(c);
+  clamp(c, indices);
+  const V sum = indices.empty() ? c.b.add(x, values) : scatter_picked(c, x, indices, values, true);
+  return {c.b.cast(sum, c.out_dtype())};
+}
+
 // aten::put: index_put into the flat tensor.
 Values lower_put(Context& c) {
   if (is_empty(c.info("index").sizes)) return {c.tensor("self")};

@@ -6,6 +6,8 @@
 namespace modelexport::lower {
 
 Values lower_index_put(Context& c);
+Values lower_unsafe_masked_index_put(Context& c);
+Values lower_unsafe_masked_index_put(Context& c);
 Values lower_put(Context& c);
 Values lower_masked_fill(Context& c);
 Values lower_masked_scatter(Context& c);

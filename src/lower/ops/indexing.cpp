@@ -27,6 +27,13 @@ std::vector<Index> parse_indices(Context& c) {
   return indices;
 }
 
+void clamp(Context& c, std::vector<Index>& indices) {
+  for (Index& index : indices) {
+    const V last = c.b.as_scalar(c.b.size_sub(c.size_of(c.info("self").sizes[index.axis]), 1));
+    index.value = c.b.clip(c.b.cast(index.value, DType::Int64), c.b.scalar_int(0), last);
+  }
+}
+
 IndexedAxes::IndexedAxes(const std::vector<Index>& indices, int64_t rank) {
   for (const Index& index : indices) {
     for (int64_t i = 0; i < index.n_axes; ++i) axes.push_back(index.axis + i);

@@ -18,6 +18,8 @@ struct Index {
   Dims sizes;  // as recorded
 };
 std::vector<Index> parse_indices(Context& c);
+// The positions moved into the range of their axes: those of the "unsafe masked" calls may lie outside.
+void clamp(Context& c, std::vector<Index>& indices);
 
 // The axes that are picked from, and where the picked elements go in the result of x[...].
 struct IndexedAxes {

@@ -133,6 +133,25 @@ Values lower_block_diag(Context& c) {
   return {c.b.concat(blocks, 0)};
 }
 
+// aten::_chunk_cat: every tensor, padded with zeros along `dim`, becomes `num_chunks` rows; rows are joined.
+Values lower_chunk_cat(Context& c) {
+  Values parts = parts_of(c);
+  const std::vector<Dims> shapes = dims_of_list(c, "tensors");
+  const int64_t chunks = c.integer("num_chunks");
+  const int64_t axis = c.axis("dim", static_cast<int64_t>(shapes.front().size()));
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const program::Dim& extent = shapes[i].at(static_cast<std::size_t>(axis));
+    if (!extent.is_static()) c.unsupported("chunks of a symbolic size");
+    std::vector<int64_t> pads(2 * shapes[i].size(), 0);
+    pads[shapes[i].size() + static_cast<std::size_t>(axis)] = (chunks - extent.value % chunks) % chunks;
+    const V padded = c.b.op("Pad", {parts[i], c.b.ints(pads)});
+    Sizes rows = c.sizes_of(Dims(shapes[i].begin(), shapes[i].begin() + axis));
+    rows.insert(rows.end(), {chunks, -1});
+    parts[i] = c.b.reshape(padded, rows);
+  }
+  return {c.b.concat(parts, axis + 1)};
+}
+
 // aten::kron: the axes of both alternate, and pairs of them merge.
 Values lower_kron(Context& c) {
   const int64_t rank = c.out_rank();
@@ -160,6 +179,7 @@ const Row kRows[] = {
     {"aten::row_stack(Tensor[] tensors) -> Tensor", lower_vstack},
     {"aten::dstack(Tensor[] tensors) -> Tensor", lower_dstack},
     {"aten::column_stack(Tensor[] tensors) -> Tensor", lower_column_stack},
+    {"aten::_chunk_cat(Tensor[] tensors, int dim, int num_chunks) -> Tensor", lower_chunk_cat},
 
     {"aten::pad(Tensor self, SymInt[] pad, str mode=\"constant\", float? value=None) -> Tensor", lower_pad},
     {"aten::constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor", lower_constant_pad},

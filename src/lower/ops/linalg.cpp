@@ -36,6 +36,19 @@ Values matrix_power(Context& c) {
   return {result};
 }
 
+// aten::linalg_vander: columns 1, x, x^2, ...
+Values vander(Context& c) {
+  Builder& b = c.b;
+  const int64_t axis = c.rank("x");
+  const Size columns = c.out_sizes().back();
+  if (!columns.is_static()) c.unsupported("a number of columns that is not known");
+  const V x = b.unsqueeze(c.operand("x", c.out_dtype()), {axis});
+  Values powers{b.op("Expand", {b.scalar_int(1, c.out_dtype()), b.shape_of(x)})};
+  while (static_cast<int64_t>(powers.size()) < columns.value) powers.push_back(b.mul(powers.back(), x));
+  // torch gives even a single number two axes.
+  return {b.reshape(b.slice(b.concat(powers, axis), axis, 0, columns), c.out_sizes())};
+}
+
 template <OpName Argument>
 Values determinant(Context& c) {
   return {c.b.op("Det", {c.operand(Argument.text, c.out_dtype())})};
@@ -45,6 +58,7 @@ constexpr Row kRows[] = {
     {"aten::linalg_vecdot(Tensor x, Tensor y, *, int dim=-1) -> Tensor", vecdot},
     {"aten::matrix_power(Tensor self, int n) -> Tensor", matrix_power},
     {"aten::linalg_matrix_power(Tensor self, int n) -> Tensor", matrix_power},
+    {"aten::linalg_vander(Tensor x, *, SymInt? N=None) -> Tensor", vander},
     {"aten::det(Tensor self) -> Tensor", determinant<"self">},
     {"aten::linalg_det(Tensor A) -> Tensor", determinant<"A">},
 };

@@ -14,6 +14,7 @@ Family special_rows();
 Family gamma_rows();
 Family error_function_rows();
 Family bessel_rows();
+Family divisor_rows();
 Family pointwise_in_place_rows();
 
 }  // namespace modelexport::lower

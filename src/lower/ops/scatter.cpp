@@ -203,6 +203,8 @@ const Row kRows[] = {
      lower_index_put},
     {"aten::index_put_(Tensor(a!) self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor(a!)",
      kViaFunctional},
+    {"aten::_unsafe_masked_index_put_accumulate(Tensor self, Tensor mask, Tensor?[] indices, Tensor values) -> Tensor",
+     lower_unsafe_masked_index_put},
     {"aten::_unsafe_index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor",
      lower_index_put},
     {"aten::put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor", lower_put},

@@ -54,7 +54,29 @@ Values angle(Context& c) {
   return {c.b.where(c.b.op("IsNaN", {self}), self, angle)};
 }
 
+// x = mantissa 2^exponent with 1/2 <= |mantissa| < 1, in double precision, where float32's smallest numbers are normal
+// ones; what the logarithm's rounding got wrong by one is put right. 0, infinities and NaN are their own mantissa.
+Values frexp(Context& c) {
+  Builder& b = c.b;
+  const V x = c.operand("self", DType::Float64);
+  const V size = b.op("Abs", {x});
+  const V special = b.op("Or", {is_zero(b, x), b.op("Not", {b.op("Less", {size, number_like(b, HUGE_VAL, x)})})});
+  const V one = number_like(b, 1, x);
+  const V log = b.div(b.op("Log", {b.where(special, one, size)}), number_like(b, M_LN2, x));
+  const V guess = b.add(b.op("Floor", {log}), one);
+  const auto scaled = [&](V exponent) {
+    return b.mul(x, b.op("Pow", {number_like(b, 2, x), b.op("Neg", {exponent})}));
+  };
+  const V guessed = b.op("Abs", {scaled(guess)});
+  const V too_small = b.cast(b.op("GreaterOrEqual", {guessed, one}), DType::Float64);
+  const V too_large = b.cast(b.op("Less", {guessed, number_like(b, 0.5, x)}), DType::Float64);
+  const V exponent = b.sub(b.add(guess, too_small), too_large);
+  return {b.cast(b.where(special, x, scaled(exponent)), c.out_dtype()),
+          b.cast(b.where(special, number_like(b, 0, x), exponent), c.out_dtype(1))};
+}
+
 const Row kRows[] = {
+    {"aten::frexp.Tensor(Tensor self) -> (Tensor mantissa, Tensor exponent)", frexp},
     {"aten::logit(Tensor self, float? eps=None) -> Tensor", logit},
     {"aten::special_logit(Tensor self, float? eps=None) -> Tensor", logit},
     {"aten::sinc(Tensor self) -> Tensor", sinc},
