@@ -9,16 +9,6 @@ namespace modelexport::passes {
 
 namespace {
 
-// Whether the two may become one node, and whose it is then.
-bool may_merge(const onnx::Node& first, onnx::Node& second, const PassContext& context) {
-  if (first.scope == second.scope) return true;
-  if (!context.optimize) return false;
-  second.sources = {first.scope, second.scope};
-  second.scope = context.modules.common_ancestor(first.scope, second.scope);
-  second.provenance = Provenance::Merged;
-  return true;
-}
-
 // Calls merge(first, second) for every pair of `op_type` in which only `second` reads what `first` makes.
 template <typename Merge>
 bool for_each_pair(onnx::Model& model, std::string_view op_type, Merge&& merge) {

@@ -45,6 +45,15 @@ void replace_value(Uses& uses, onnx::ValueId from, onnx::ValueId to) {
   uses.readers[from].clear();
 }
 
+bool may_merge(const onnx::Node& first, onnx::Node& second, const PassContext& context) {
+  if (first.scope == second.scope) return true;
+  if (!context.optimize) return false;
+  second.sources = {first.scope, second.scope};
+  second.scope = context.modules.common_ancestor(first.scope, second.scope);
+  second.provenance = Provenance::Merged;
+  return true;
+}
+
 void sweep(onnx::Model& model) {
   for_each_graph(model.graph, [](onnx::Graph& graph) {
     std::erase_if(graph.nodes, [](const onnx::Node& node) { return node.op_type.empty(); });

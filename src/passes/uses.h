@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "onnx/model.h"
+#include "passes/pass.h"
 
 namespace modelexport::passes {
 
@@ -24,6 +25,8 @@ struct Uses {
 
 // Makes every node that reads `from` read `to`; graph outputs stay as they are.
 void replace_value(Uses& uses, onnx::ValueId from, onnx::ValueId to);
+// Whether two nodes may become one, which stands where `second` does, and whose that is then.
+bool may_merge(const onnx::Node& first, onnx::Node& second, const PassContext& context);
 // Removes the nodes whose op_type was cleared.
 void sweep(onnx::Model& model);
 

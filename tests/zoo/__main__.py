@@ -20,8 +20,6 @@ from pathlib import Path
 from tests.zoo.pool import Lost, run_each
 from tests.zoo.ways import NOT_CAPTURED, PASSED, WAYS, Outcome, attempt
 
-SECONDS_EACH = 240
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -29,6 +27,7 @@ def main() -> None:
     parser.add_argument("--way", choices=WAYS, default="static")
     parser.add_argument("--only", help="names, comma separated; a/b: part a of b")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=600, help="for each model")
     parser.add_argument("--json", type=Path, help="outcomes by name; those that are in the file are not tried again")
     options = parser.parse_args()
     zoo = f"tests.zoo.{options.zoo}_zoo"
@@ -38,7 +37,7 @@ def main() -> None:
     outcomes = {name: Outcome(**known[name]) for name in names if name in known}
     start = time.perf_counter()
     missing = [name for name in names if name not in outcomes]
-    for name, answer in run_each(function, missing, options.jobs, SECONDS_EACH, (zoo, "tests.zoo.ways")):
+    for name, answer in run_each(function, missing, options.jobs, options.seconds, (zoo, "tests.zoo.ways")):
         outcomes[name] = Outcome("lost", str(answer)) if isinstance(answer, Lost) else answer
         print_outcome(name, outcomes[name])
         if options.json:

@@ -1,10 +1,11 @@
-"""One model of every timm family, at its usual size, with random weights.
+"""One model of every timm family, of its usual width and depth, with random weights.
 
 ``timm_families.txt`` has a line for each of timm's model modules: the module, and the smallest model in it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from tests.zoo.absent_torchvision import torchvision_imports
 with torchvision_imports():
     import timm
 
+SMALL = 96
 FAMILIES = Path(__file__).with_name("timm_families.txt")
 
 
@@ -30,12 +32,16 @@ def names() -> list[str]:
     return list(families.values())
 
 
-def build(name: str) -> torch.nn.Module:
-    """A model with random weights, in eval mode."""
+def make(name: str) -> tuple[torch.nn.Module, Callable[[int, int], dict[str, torch.Tensor]]]:
+    """A model with random weights, in eval mode, and a maker of pictures, small ones if it takes them."""
     torch.manual_seed(0)
-    return timm.create_model(name, pretrained=False).eval()
-
-
-def inputs(model: torch.nn.Module, batch: int, length: int) -> dict[str, torch.Tensor]:
-    """Pictures of the size that the model is made for; they have no length."""
-    return {"x": torch.randn(batch, *model.default_cfg["input_size"])}
+    model = timm.create_model(name, pretrained=False).eval()
+    channels, height, width = model.default_cfg["input_size"]
+    small = {"x": torch.randn(1, channels, SMALL, SMALL)}
+    try:
+        with torch.no_grad():
+            model(**small)
+        height = width = SMALL
+    except Exception:  # whatever it says about sizes that it does not take
+        pass
+    return model, lambda batch, length: {"x": torch.randn(batch, channels, height, width)}

@@ -5,6 +5,7 @@ A way is a generator: it yields the name of a stage, and then goes through it.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import logging
 import os
@@ -17,12 +18,15 @@ from pathlib import Path
 from typing import Protocol, cast
 
 import torch
+from onnxruntime import GraphOptimizationLevel
 
 import modelexport
 from modelexport.region_check import check_regions
-from tests.models.parity import assert_parity, assert_valid, feeds, session
+from tests.models.parity import assert_parity, assert_valid, feeds, leaves, session
+from tests.ops.harness import run
 
 Inputs = dict[str, torch.Tensor]
+InputMaker = Callable[[int, int], Inputs]
 BATCH, LENGTH = 2, 7
 OTHER_SIZES = ((3, 11), (4, 5), (1, 9))
 PASSED = "passed"
@@ -30,11 +34,10 @@ NOT_CAPTURED = ("build", "eager", "capture")
 
 
 class Zoo(Protocol):
-    """A module of models: their names, a model with random weights in eval mode, keyword inputs for its forward."""
+    """A module of models: their names; a model with random weights in eval mode and a maker of keyword inputs."""
 
     def names(self) -> list[str]: ...
-    def build(self, name: str) -> torch.nn.Module: ...
-    def inputs(self, model: torch.nn.Module, batch: int, length: int) -> Inputs: ...
+    def make(self, name: str) -> tuple[torch.nn.Module, InputMaker]: ...
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,8 @@ Way = Callable[[Zoo, str, Path], Iterator[str | int]]
 def static(zoo: Zoo, name: str, path: Path) -> Iterator[str | int]:
     """Fixed sizes: valid, equal to eager on two sets of inputs, every module call that owns nodes tagged right."""
     yield "build"
-    model = zoo.build(name)
-    given = _inputs(zoo, model, 0)
+    model, inputs = zoo.make(name)
+    given = _seeded(inputs, 0)
     yield "eager"
     _eager(model, given)
     yield from _export(model, given, path, {})
@@ -61,7 +64,7 @@ def static(zoo: Zoo, name: str, path: Path) -> Iterator[str | int]:
     assert_valid(path)
     yield "parity"
     assert_parity(model, path, (), given)
-    other = _inputs(zoo, model, 1)
+    other = _seeded(inputs, 1)
     assert_parity(model, path, (), other)
     yield "regions"
     report = check_regions(model, (), other, path, feeds(session(path), (), other))
@@ -73,21 +76,60 @@ def static(zoo: Zoo, name: str, path: Path) -> Iterator[str | int]:
 def dynamic(zoo: Zoo, name: str, path: Path) -> Iterator[str | int]:
     """Batch and sequence dynamic: valid, and equal to eager at sizes other than the captured ones."""
     yield "build"
-    model = zoo.build(name)
-    given = _inputs(zoo, model, 0)
-    axes = _dynamic_axes(zoo, model)
+    model, inputs = zoo.make(name)
+    given = _seeded(inputs, 0)
+    axes = _dynamic_axes(inputs)
     yield "eager"
     for batch, length in OTHER_SIZES:
-        _eager(model, _inputs(zoo, model, 0, batch, length))
+        _eager(model, _seeded(inputs, 0, batch, length))
     yield from _export(model, given, path, axes)
     yield "check"
     assert_valid(path)
     for batch, length in OTHER_SIZES:
         yield f"parity at {batch} x {length}"
-        assert_parity(model, path, (), _inputs(zoo, model, 1, batch, length))
+        assert_parity(model, path, (), _seeded(inputs, 1, batch, length))
 
 
-WAYS: dict[str, Way] = {"static": static, "dynamic": dynamic}
+def half(dtype: torch.dtype, zoo: Zoo, name: str, path: Path) -> Iterator[str | int]:
+    """Weights and inputs in 16 bits: valid, and as near to the exact results as eager mode is.
+
+    Exact are the results of the same rounded weights and inputs in float32. Where eager rounds and where onnxruntime
+    does differs (it keeps a fused operation's inside in float32, or casts around a kernel it lacks), so that the
+    results differ from each other by what each differs from the exact ones: twice eager's largest error is allowed,
+    and two units in the last place of the largest element, which is what rounding the result itself can cost.
+    """
+    yield "build"
+    model, inputs = zoo.make(name)
+    given = {
+        key: tensor.to(dtype) if tensor.is_floating_point() else tensor for key, tensor in _seeded(inputs, 0).items()
+    }
+    model = model.to(dtype)
+    yield "eager"
+    eager = _eager(model, given)
+    yield from _export(model, given, path, {})
+    yield "check"
+    assert_valid(path)
+    yield "run"
+    actual = run(path, list(given.values()), GraphOptimizationLevel.ORT_ENABLE_ALL)
+    yield "parity"
+    exact = _eager(model.float(), {key: t.float() if t.is_floating_point() else t for key, t in given.items()})
+    assert [(t.shape, t.dtype) for t in actual] == [(t.shape, t.dtype) for t in eager]
+    for ours, theirs, true in zip(actual, eager, exact, strict=True):
+        if not theirs.is_floating_point():
+            assert torch.equal(ours, theirs)
+            continue
+        rounding = 2 * torch.finfo(dtype).eps * float(true.abs().max())
+        allowed = 2 * float((theirs.float() - true).abs().max()) + rounding
+        error = float((ours.float() - true).abs().max())
+        assert error <= allowed, f"off by {error:.2e}, allowed {allowed:.2e}"
+
+
+WAYS: dict[str, Way] = {
+    "static": static,
+    "dynamic": dynamic,
+    "float16": functools.partial(half, torch.float16),
+    "bfloat16": functools.partial(half, torch.bfloat16),
+}
 
 
 def attempt(zoo_module: str, way: str, name: str) -> Outcome:
@@ -111,14 +153,14 @@ def attempt(zoo_module: str, way: str, name: str) -> Outcome:
             return Outcome(stage, f"{type(problem).__name__}: {' '.join(str(problem).split())[:600]}")
 
 
-def _inputs(zoo: Zoo, model: torch.nn.Module, seed: int, batch: int = BATCH, length: int = LENGTH) -> Inputs:
+def _seeded(inputs: InputMaker, seed: int, batch: int = BATCH, length: int = LENGTH) -> Inputs:
     torch.manual_seed(seed)
-    return zoo.inputs(model, batch, length)
+    return inputs(batch, length)
 
 
-def _eager(model: torch.nn.Module, given: Inputs) -> None:
+def _eager(model: torch.nn.Module, given: Inputs) -> list[torch.Tensor]:
     with torch.no_grad():
-        model(**given)
+        return leaves(model(**given))
 
 
 def _export(model: torch.nn.Module, given: Inputs, path: Path, axes: dict[str, dict[int, str]]) -> Iterator[str]:
@@ -135,17 +177,17 @@ def _export(model: torch.nn.Module, given: Inputs, path: Path, axes: dict[str, d
         raise
 
 
-def _dynamic_axes(zoo: Zoo, model: torch.nn.Module) -> dict[str, dict[int, str]]:
+def _dynamic_axes(inputs: InputMaker) -> dict[str, dict[int, str]]:
     """The axes that change with the batch or with the length that inputs are asked for.
 
     Raises:
         AssertionError: no input has a sequence.
     """
-    here = _inputs(zoo, model, 0)
+    here = _seeded(inputs, 0)
     axes: dict[str, dict[int, str]] = {name: {} for name in here}
     for dim, other in (
-        ("batch", _inputs(zoo, model, 0, BATCH + 1, LENGTH)),
-        ("sequence", _inputs(zoo, model, 0, BATCH, LENGTH + 1)),
+        ("batch", _seeded(inputs, 0, BATCH + 1, LENGTH)),
+        ("sequence", _seeded(inputs, 0, BATCH, LENGTH + 1)),
     ):
         for name, tensor in here.items():
             changed = [axis for axis in range(tensor.dim()) if tensor.shape[axis] != other[name].shape[axis]]

@@ -53,11 +53,13 @@ Values binary_of(Context& c) {
   return {F(c.b, c.operand("self", dtype), c.operand("other", dtype))};
 }
 
-// Where the exponent is a small number, what torch computes instead of a power.
+// Where the exponent is a small number, what torch computes instead of a power. onnxruntime multiplies for squares and
+// cubes itself, and knows normalisations and GELUs by them, but has no Pow for the other types.
 std::optional<V> easy_power(Context& c, V base) {
+  const bool has_kernel = c.b.dtype(base) == DType::Float32 || c.b.dtype(base) == DType::Float64;
   if (is_constant(c, "exponent", 1)) return base;
-  if (is_constant(c, "exponent", 2)) return c.b.mul(base, base);
-  if (is_constant(c, "exponent", 3)) return c.b.mul(c.b.mul(base, base), base);
+  if (!has_kernel && is_constant(c, "exponent", 2)) return c.b.mul(base, base);
+  if (!has_kernel && is_constant(c, "exponent", 3)) return c.b.mul(c.b.mul(base, base), base);
   if (!is_floating(c.b.dtype(base))) return std::nullopt;
   if (is_constant(c, "exponent", 0.5)) return c.b.op("Sqrt", {base});
   if (is_constant(c, "exponent", -1)) return c.b.op("Reciprocal", {base});
