@@ -132,6 +132,8 @@ ExportReport export_program(program::Program& program, const std::string& path, 
     tag::SidecarInfo info;
     info.model_path = path;
     info.strategy = options.strategy;
+    info.capture = options.capture;
+    info.specialised = options.specialised;
     info.operation_trace_length = report.operation_trace_length;
     info.native_op_regions = report.native_op_regions;
     tag::write_sidecar(files.open(tag::sidecar_path(path)), model, program.modules, summary, info);

@@ -30,6 +30,8 @@ struct ExportOptions {
   std::vector<std::string> input_names;                // of user inputs; empty: as captured
   std::vector<std::string> output_names;               // empty: the output structure's keys
   std::string strategy = "htp_builtin";                // as the sidecar says
+  std::string capture;                                 // how the program was captured, as the sidecar says
+  std::vector<std::string> specialised;                // where the capture followed the example's data
   bool require_context = false;                        // a call that cannot inherit a scope is an error, not the root's
   bool explain = false;                                // fill in ExportReport::decisions
   std::function<void(const std::string&)> on_stage{};  // told the name of each stage as it begins

@@ -1,4 +1,4 @@
-"""From an ``nn.Module`` to a ``torch.export.ExportedProgram``: the only place that calls ``torch.export``."""
+"""From an ``nn.Module`` to a program: by a trace, or by ``torch.export``."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from torch._dynamo.exc import UserError, UserErrorType
 from torch.export import ExportedProgram
 
 from modelexport.attempts import Attempt, another_way, message, module_path, summary, traced
+from modelexport.captured import TORCH_EXPORT, CapturedProgram, CapturedTrace
 from modelexport.containers import register_containers
 from modelexport.dynamic import DynamicAxis, DynamicPlan, plan_dynamic
 from modelexport.exceptions import CaptureError, InvalidInputError, ModelExportError
@@ -24,33 +25,13 @@ from modelexport.naming import module_rows
 from modelexport.options import ExportOptions
 from modelexport.specialised import Specialisation, pinned, recorded
 from modelexport.state import preserved, run_on_copies
+from modelexport.tracing import NotTraceableError, Trace
 
 logger = logging.getLogger("modelexport")
 
-TRACING = "torch.export"
 
-
-@dataclasses.dataclass(frozen=True)
-class Captured:
-    """A program, the module tree it came from (empty when unknown), its inputs, and the user's names of its symbols.
-
-    ``output_axes`` are the names in ``dynamic_axes`` that no input has. ``how`` is the result's ``capture``.
-    """
-
-    program: ExportedProgram
-    modules: list[tuple[str, str, int]]
-    input_names: list[str]
-    symbol_names: Mapping[str, str]
-    output_axes: tuple[str, ...] = ()
-    how: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"by": TRACING})
-
-    def of(self, program: ExportedProgram) -> Captured:
-        """The same capture with its program in another form."""
-        return dataclasses.replace(self, program=program)
-
-
-def capture(model: torch.nn.Module, inputs: Any, options: ExportOptions) -> Captured:
-    """Captures ``model`` and leaves it as it was.
+def capture(model: torch.nn.Module, inputs: Any, options: ExportOptions) -> CapturedProgram | CapturedTrace:
+    """Captures ``model`` and leaves it as it was: by a trace where ``options.capture`` allows it and it is sound.
 
     Raises:
         InvalidInputError: the inputs do not fit the model (its own forward refuses them).
@@ -61,13 +42,30 @@ def capture(model: torch.nn.Module, inputs: Any, options: ExportOptions) -> Capt
     names = [leaf.name for leaf in call.leaves() if leaf.is_tensor]
     check_count("input_names", options.input_names, names)
     plan = plan_dynamic(call, options)
+    untraced: dict[str, str] = {}
+    if options.capture != "export":
+        try:
+            return _recorded(model, plan, names, options)
+        except NotTraceableError as error:
+            untraced = {"untraced": str(error)}
+            log = logger.warning if options.capture == "trace" else logger.info
+            log("captured by torch.export, not by a trace: %s", error)
     with preserved(model, options.training):
         program, how = _export(model, call, plan, retry=options.fallback)
         _check_dtypes(model, call)
-    return Captured(program, module_rows(model), names, _symbol_names(program, plan), tuple(plan.output_axes), how)
+    symbols = _symbol_names(program, plan)
+    return CapturedProgram(program, module_rows(model), names, symbols, tuple(plan.output_axes), how | untraced)
 
 
-def from_program(program: ExportedProgram, inputs: Any, options: ExportOptions) -> Captured:
+def _recorded(model: torch.nn.Module, plan: DynamicPlan, names: list[str], options: ExportOptions) -> CapturedTrace:
+    if plan.dynamic_shapes is not None:
+        raise NotTraceableError("a trace knows the sizes of the example only, and some axes are to be dynamic")
+    with preserved(model, options.training):
+        trace = Trace(model, plan.call, options.trace_data_dependent == "specialise")
+    return CapturedTrace(trace, module_rows(model), names, tuple(plan.output_axes))
+
+
+def from_program(program: ExportedProgram, inputs: Any, options: ExportOptions) -> CapturedProgram:
     """An already captured program; ``inputs`` may be None, and are otherwise checked against it.
 
     Raises:
@@ -85,7 +83,7 @@ def from_program(program: ExportedProgram, inputs: Any, options: ExportOptions) 
             program._get_flat_args_with_check(args, kwargs)  # type: ignore[no-untyped-call]
         except Exception as error:
             raise InvalidInputError(f"the inputs do not fit the captured program: {summary(error)}") from None
-    return Captured(program, [], user_inputs, {}, how={"by": "the caller"})
+    return CapturedProgram(program, [], user_inputs, {}, how={"by": "the caller"})
 
 
 def check_count(keyword: str, names: Any, actual: list[str]) -> None:
@@ -122,7 +120,7 @@ def _export(
             with recorded(model) as fixed:
                 program = traced(model, plan)
             _check_axes(program, plan, fixed)
-            return program, {"by": TRACING}
+            return program, {"by": TORCH_EXPORT}
         except ModelExportError:
             raise
         except Exception as error:

@@ -12,15 +12,13 @@ from typing import Any
 
 import torch
 from torch.export import ExportedProgram
-from torch.export.graph_signature import ConstantArgument, OutputKind
 
-from modelexport import _core
-from modelexport.capture import Captured, capture, check_count, from_program
+from modelexport.capture import capture, check_count, from_program
+from modelexport.captured import Captured, CapturedTrace
 from modelexport.environment import read_environment
-from modelexport.exceptions import InvalidInputError, OutputError
+from modelexport.exceptions import InvalidInputError, OutputError, UnsupportedOperatorError
 from modelexport.fallback import with_fallback
 from modelexport.monitor import MemoryPeak
-from modelexport.naming import output_names
 from modelexport.options import ExportOptions, parse_options
 from modelexport.progress import Stages
 from modelexport.trace import trace_path, write_trace
@@ -89,14 +87,28 @@ def run_export(
 
 
 def write_native(job: Job) -> dict[str, Any]:
-    """torch.export's graph, lowered by the core."""
+    """The captured graph, lowered by the core."""
     with job.stages.stage("capture"):
         captured = _captured(job.model, job.inputs, job.options)
+    if isinstance(captured, CapturedTrace):
+        return _write_trace(captured, job)
     if job.options.fallback:
         report = with_fallback(captured.program, lambda program: _lowered(captured.of(program), job), job)
     else:
         report = _lowered(captured, job)
     return report | {"capture": captured.how}
+
+
+def _write_trace(captured: CapturedTrace, job: Job) -> dict[str, Any]:
+    try:
+        return _lowered(captured, job) | {"capture": captured.how}
+    except UnsupportedOperatorError as error:
+        if not job.options.fallback:
+            raise
+        # torch.export has more to offer: its programs can be decomposed.
+        logger.info("captured by torch.export, not by a trace: %s", error)
+        report = write_native(dataclasses.replace(job, options=dataclasses.replace(job.options, capture="export")))
+        return report | {"capture": {**report["capture"], "untraced": str(error)}}
 
 
 NATIVE = Strategy("htp_builtin", True, write_native)
@@ -109,29 +121,18 @@ def _captured(model: torch.nn.Module | ExportedProgram, inputs: Any, options: Ex
 
 
 def _lowered(captured: Captured, job: Job) -> dict[str, Any]:
-    program, options = captured.program, job.options
-    names = output_names(program.call_spec.out_spec)
-    specs = [spec for spec in program.graph_signature.output_specs if spec.kind is OutputKind.USER_OUTPUT]
-    written = [name for name, spec in zip(names, specs, strict=True) if _is_written(spec.arg)]
+    options = job.options
+    written = captured.written_outputs
     if not written:
         raise InvalidInputError("the model returns no tensor and no number, so there is nothing to export")
     check_count("output_names", options.output_names, written)
     for name in set(options.output_names or ()) & set(options.input_names or captured.input_names):
         raise InvalidInputError(f"output_names holds {name!r}, which is the name of an input")
     _check_output_axes(captured, options.output_names or written)
-    return _core.export_exported_program(
-        program,
-        str(job.target),
-        {**options.for_core(NATIVE.name), **job.watching},
-        captured.modules,
-        names,
-        dict(captured.symbol_names),
-    )
-
-
-def _is_written(argument: Any) -> bool:
-    """Whether an output has a place in an ONNX model: tensors and numbers have, None and strings have not."""
-    return not isinstance(argument, ConstantArgument) or isinstance(argument.value, int | float)
+    said = {"specialised": captured.how.get("specialised", captured.how.get("assumed", []))}
+    if not isinstance(job.model, ExportedProgram):
+        said["capture"] = captured.how["by"]
+    return captured.write(job.target, {**options.for_core(NATIVE.name), **job.watching, **said})
 
 
 def _check_output_axes(captured: Captured, outputs: Any) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -32,6 +35,19 @@ def _plain(context: Any) -> Any:
     if isinstance(context, tuple | list):
         return [_plain(item) for item in context]
     return context if isinstance(context, str | int) else None
+
+
+def placeholder_names(names: Sequence[str]) -> list[str]:
+    """The names that torch.export gives the inputs ``names``: lower case, letters and digits, no two the same."""
+    taken: set[str] = set()
+    result = []
+    for name in names:
+        plain = re.sub(r"[^a-z0-9]", "_", name.lower())
+        numbers = (f"{plain}_{number}" for number in itertools.count(1))
+        unique = plain if plain not in taken else next(text for text in numbers if text not in taken)
+        taken.add(unique)
+        result.append(unique)
+    return result
 
 
 def module_rows(model: torch.nn.Module) -> list[tuple[str, str, int]]:

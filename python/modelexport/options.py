@@ -38,6 +38,8 @@ class ExportOptions:
     buffer_outputs: bool = False
     custom_ops: Literal["refuse", "keep"] = "refuse"
     fallback: bool = True
+    capture: Literal["export", "trace", "auto"] = "export"
+    trace_data_dependent: Literal["export", "specialise"] = "export"
     kwargs: Mapping[str, Any] | None = None
     require_context: bool = False
     verbose: bool = False
@@ -77,6 +79,8 @@ _CHOICES = {
     "metadata": ("full", "minimal", "none"),
     "custom_ops": ("refuse", "keep"),
     "weights": ("copy", "link"),
+    "capture": ("export", "trace", "auto"),
+    "trace_data_dependent": ("export", "specialise"),
 }
 # Keywords of torch.onnx.export whose None means the default.
 _NONE_IS_DEFAULT = ("opset_version", "training", "verbose", "optimize", "external_data")

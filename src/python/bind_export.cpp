@@ -6,6 +6,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "python/fx_reader.h"
 #include "python/option_dict.h"
 #include "python/stage_dict.h"
+#include "python/trace_recorder.h"
 
 namespace modelexport::python {
 
@@ -44,6 +46,8 @@ ExportOptions read_options(const nb::dict& given) {
   take(given, "strategy", options.strategy);
   take(given, "require_context", options.require_context);
   take(given, "explain", options.explain);
+  take(given, "capture", options.capture);
+  take(given, "specialised", options.specialised);
   options.on_stage = stage_observer(given);
   options.metadata = metadata_level(metadata);
   return options;
@@ -71,24 +75,22 @@ AnyDict to_dict(const ExportReport& report) {
   return result;
 }
 
-// Reads while it holds the GIL, and exports without it; torch's memory is held by `exported` and `types`.
-AnyDict export_exported_program(nb::handle exported, const std::string& path, const AnyDict& options,
-                                const std::vector<ModuleRow>& modules, const std::vector<std::string>& output_names,
-                                const std::map<std::string, std::string>& symbol_names) {
+// Builds a program with `read` while it holds the GIL, and exports it without; torch's memory is held by the caller.
+template <typename Read>
+AnyDict export_read(const Read& read, const std::string& path, const AnyDict& options,
+                    const std::vector<ModuleRow>& modules, const std::vector<std::string>& output_names) {
   const ExportOptions export_options = read_options(options);
   Stages reading;
   reading.observer = export_options.on_stage;
-  program::Program program;
-  TorchTypes types(program.symbols);
-  const double scope_seconds = reading.run("read", [&] {
-    const double seconds = read_exported_program(exported, types, find_schema, program);
+  double scope_seconds = 0;
+  program::Program program = reading.run("read", [&] {
+    program::Program made = read(scope_seconds);
     for (const auto& [module_path, qualified_class, parameters] : modules) {
-      program.modules.modules.push_back({module_path, qualified_class, parameters});
+      made.modules.modules.push_back({module_path, qualified_class, parameters});
     }
-    if (!modules.empty()) program.modules.set_root_class(std::get<1>(modules.front()));
-    program.output_names = output_names;
-    for (const auto& [symbol, name] : symbol_names) program.symbols.set_name(symbol, name);
-    return seconds;
+    if (!modules.empty()) made.modules.set_root_class(std::get<1>(modules.front()));
+    made.output_names = output_names;
+    return made;
   });
 
   ExportReport report;
@@ -100,6 +102,25 @@ AnyDict export_exported_program(nb::handle exported, const std::string& path, co
   // The part of reading that builds scopes.
   report.stages.add({"context", reading.times().front().start, scope_seconds});
   return to_dict(report);
+}
+
+AnyDict export_exported_program(nb::handle exported, const std::string& path, const AnyDict& options,
+                                const std::vector<ModuleRow>& modules, const std::vector<std::string>& output_names,
+                                const std::map<std::string, std::string>& symbol_names) {
+  std::optional<TorchTypes> types;  // holds the weights
+  const auto read = [&](double& scope_seconds) {
+    program::Program program;
+    types.emplace(program.symbols);
+    scope_seconds = read_exported_program(exported, *types, find_schema, program);
+    for (const auto& [symbol, name] : symbol_names) program.symbols.set_name(symbol, name);
+    return program;
+  };
+  return export_read(read, path, options, modules, output_names);
+}
+
+AnyDict export_trace(TraceRecorder& recorder, const std::string& path, const AnyDict& options,
+                     const std::vector<ModuleRow>& modules, const std::vector<std::string>& output_names) {
+  return export_read([&](double&) { return recorder.take_program(); }, path, options, modules, output_names);
 }
 
 AnyDict export_pt2(const std::string& source, const std::string& path, const AnyDict& options) {
@@ -122,6 +143,9 @@ void bind_export(nb::module_& module) {
   module.def("export_exported_program", &export_exported_program, nb::arg("exported"), nb::arg("path"),
              nb::arg("options"), nb::arg("modules"), nb::arg("output_names"), nb::arg("symbol_names"),
              "Write a torch.export.ExportedProgram to `path` as ONNX and return counts and seconds.");
+  module.def("export_trace", &export_trace, nb::arg("recorder"), nb::arg("path"), nb::arg("options"),
+             nb::arg("modules"), nb::arg("output_names"),
+             "Write what a TraceRecorder has recorded to `path` as ONNX, once, and return counts and seconds.");
   module.def(
       "output_names", [](const std::string& structure) { return program::output_names(structure, {}); },
       nb::arg("structure"), "Names of a model's outputs, from the structure that torch's pytree writes as JSON.");

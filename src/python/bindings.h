@@ -9,6 +9,7 @@ namespace modelexport::python {
 
 void bind_errors(nanobind::module_& module);
 void bind_export(nanobind::module_& module);
+void bind_trace(nanobind::module_& module);
 void bind_ops(nanobind::module_& module);
 void bind_tags(nanobind::module_& module);
 void bind_cli(nanobind::module_& module);

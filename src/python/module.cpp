@@ -8,6 +8,7 @@ NB_MODULE(_core, module) {
   module.doc() = "The C++ core of modelexport.";
   module.attr("VERSION") = MODELEXPORT_VERSION;
   bind_errors(module);
+  bind_trace(module);
   bind_export(module);
   bind_ops(module);
   bind_tags(module);

@@ -23,6 +23,8 @@ struct SidecarInfo {
   std::string model_path;    // its file name is written
   std::string generated_at;  // empty: now
   std::string strategy;
+  std::string capture;                   // what captured the program; may be empty
+  std::vector<std::string> specialised;  // where the capture followed the example's data
   uint64_t operation_trace_length = 0;
   uint64_t native_op_regions = 0;
   bool builtin_tracking_enabled = true;

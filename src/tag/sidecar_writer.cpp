@@ -143,7 +143,10 @@ void write_sidecar(std::ostream& stream, const onnx::Model& model, const ModuleT
   out.member("nodes", identity.nodes).member("digest", identity.digest).end_object();
   out.member("generated_at", info.generated_at.empty() ? utc_now() : info.generated_at);
   out.key("exporter").begin_object(json::Layout::Line).member("name", "modelexport");
-  out.member("version", MODELEXPORT_VERSION).member("strategy", info.strategy).end_object();
+  out.member("version", MODELEXPORT_VERSION).member("strategy", info.strategy);
+  if (!info.capture.empty()) out.member("capture", info.capture);
+  if (!info.specialised.empty()) out.member("specialised", info.specialised);
+  out.end_object();
   write_summary(out, info, identity, counts);
   out.key("tag_statistics").begin_object();
   for (const auto& [tag, nodes] : counts.tags) out.member(tag, nodes);

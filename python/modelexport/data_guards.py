@@ -1,0 +1,174 @@
+"""Notices where tensors' data reaches Python by ways that call no operator, and where tensors come from Python's data.
+
+Operators that give Python a number (``item``, ``is_nonzero``, ``equal``) are seen as calls; what is here is not:
+torch runs it with its dispatcher switched off, or hands out the memory itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import torch
+from torch._ops import HigherOrderOperator
+from torch.utils import _pytree as pytree
+
+
+class Observer(Protocol):
+    """What is told of each event; to raise there prevents it."""
+
+    def reads(self, tensor: Any, what: str) -> None:
+        """The elements of ``tensor`` are about to become Python's."""
+
+    def shares(self, what: str) -> None:
+        """The memory of a tensor is about to be reachable without torch."""
+
+    def leaves(self, what: str) -> None:
+        """Something is about to run whose operators cannot be seen one by one."""
+
+    def lifting(self) -> contextlib.AbstractContextManager[None]:
+        """While it lasts, the tensors that torch lifts out of Python are made of data that was looked at."""
+
+    def made(self, tensor: torch.Tensor) -> None:
+        """``tensor`` was made of Python's data."""
+
+
+# Methods of Tensor that copy elements into Python objects.
+READERS = ("tolist", "__repr__", "__format__", "apply_", "map_", "map2_")
+# Those that hand out the memory, to read or to write.
+SHARERS = (
+    "numpy",
+    "__array__",
+    "__dlpack__",
+    "data_ptr",
+    "storage",
+    "untyped_storage",
+    "_typed_storage",
+    "__reduce_ex__",
+    "__deepcopy__",
+    "share_memory_",
+)
+# Functions that make tensors of Python's data, and of tensors in it.
+MAKERS = ("tensor", "as_tensor", "asarray", "from_numpy", "frombuffer")
+# Classes whose calls run operators out of sight.
+_LEAVERS: dict[Any, str] = {
+    HigherOrderOperator: "the higher-order operator",
+    torch._C.ScriptFunction: "the scripted function",
+}
+
+
+@contextlib.contextmanager
+def guarded(observer: Observer) -> Iterator[None]:
+    """Tells ``observer`` of every event on any tensor of this process while it lasts.
+
+    Special methods with a slot of their own in C (``__getitem__``) must not be replaced: the class would not be the
+    same afterwards.
+    """
+    with contextlib.ExitStack() as patches:
+        for name in READERS:
+            if hasattr(torch.Tensor, name):
+                patches.enter_context(_replaced(torch.Tensor, name, _reader(name, observer)))
+        for name in SHARERS:
+            patches.enter_context(_replaced(torch.Tensor, name, _sharer(name, observer)))
+        patches.enter_context(_replaced(torch.Tensor, "data", _data(observer)))
+        patches.enter_context(_replaced(torch.Tensor, "new_tensor", _maker(torch.Tensor.new_tensor, 1, observer)))
+        for name in MAKERS:
+            patches.enter_context(_replaced(torch, name, _maker(getattr(torch, name), 0, observer)))
+        for module, name in ((torch, "to_dlpack"), (torch.utils.dlpack, "to_dlpack")):
+            patches.enter_context(_replaced(module, name, _sharing_function(getattr(module, name), observer)))
+        for owner, what in (
+            (HigherOrderOperator, "a higher-order operator"),
+            (torch._C.ScriptFunction, "a scripted function"),
+        ):
+            patches.enter_context(_replaced(owner, "__call__", _leaver(owner, what, observer)))
+        yield
+
+
+@contextlib.contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    inherited = name not in vars(owner)
+    before = None if inherited else vars(owner)[name]
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        if inherited:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, before)
+
+
+def _reader(name: str, observer: Observer) -> Callable[..., Any]:
+    original = getattr(torch.Tensor, name)
+
+    @functools.wraps(original)
+    def method(self: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        observer.reads(self, f"Tensor.{name}()")
+        return original(self, *args, **kwargs)
+
+    return method
+
+
+def _sharer(name: str, observer: Observer) -> Callable[..., Any]:
+    original = getattr(torch.Tensor, name)
+
+    @functools.wraps(original)
+    def method(self: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        observer.shares(f"Tensor.{name}()")
+        return original(self, *args, **kwargs)
+
+    return method
+
+
+def _sharing_function(original: Callable[..., Any], observer: Observer) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        observer.shares(f"{original.__name__}()")
+        return original(*args, **kwargs)
+
+    return function
+
+
+def _leaver(owner: Any, what: str, observer: Observer) -> Callable[..., Any]:
+    original = owner.__call__
+
+    @functools.wraps(original)
+    def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        observer.leaves(f"{what} {getattr(self, '__name__', '')}")
+        return original(self, *args, **kwargs)
+
+    return method
+
+
+def _data(observer: Observer) -> property:
+    """``tensor.data`` as the operator detach(), which is seen; setting it swaps memory that others know."""
+    setter = torch._C.TensorBase.data.__set__  # type: ignore[attr-defined]
+
+    def swap(self: torch.Tensor, value: torch.Tensor) -> None:
+        observer.shares("setting Tensor.data")
+        setter(self, value)
+
+    return property(lambda self: self.detach(), swap)
+
+
+def _maker(original: Callable[..., Any], position: int, observer: Observer) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        data = args[position] if len(args) > position else kwargs.get("data", kwargs.get("obj"))
+        if isinstance(data, torch.Tensor):
+            return original(*args, **kwargs)
+        _read_inside(data, f"{original.__name__}()", observer)
+        with observer.lifting():
+            made = original(*args, **kwargs)
+        observer.made(made)
+        return made
+
+    return function
+
+
+def _read_inside(data: Any, what: str, observer: Observer) -> None:
+    for leaf in pytree.tree_leaves(data):
+        if isinstance(leaf, torch.Tensor):
+            observer.reads(leaf, what)

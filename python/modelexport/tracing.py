@@ -1,0 +1,352 @@
+"""From an ``nn.Module`` to a program at the speed of one forward pass: its operators are recorded as they run.
+
+Sound, or not at all: a trace holds for other inputs only where no Python code looked at the elements of a tensor.
+Whatever a trace cannot vouch for raises :class:`NotTraceableError` with the reason.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dis
+import gc
+import sys
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import _ops
+from torch.autograd.grad_mode import _unsafe_preserve_version_counter
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from modelexport import _core, pre_dispatch
+from modelexport.attributes import Attributes
+from modelexport.containers import register_containers
+from modelexport.data_guards import guarded
+from modelexport.inputs import CallInputs
+from modelexport.naming import placeholder_names, qualified_class_name
+
+
+class NotTraceableError(Exception):
+    """Why a model cannot be traced soundly; one line."""
+
+
+class _Stop(BaseException):
+    """Ends a forward; no ``except Exception`` of the model's own swallows it."""
+
+
+# Composite operators that are called often and never look at data; others are watched while they run.
+UNWATCHED = frozenset(
+    f"aten::{name}"
+    for name in (
+        *("linear", "matmul", "layer_norm", "group_norm", "rms_norm", "batch_norm", "scaled_dot_product_attention"),
+        *("dropout", "conv1d", "conv2d", "contiguous", "reshape", "flatten.using_ints", "unflatten.int", "expand_as"),
+        *("to.dtype", "to.device", "to.dtype_layout", "to.other", "type_as", "softmax.int", "log_softmax.int"),
+        *("chunk", "pad", "narrow"),
+    )
+)
+
+_DATA_TAGS = (torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape)
+_STORAGE = torch._C.TensorBase.untyped_storage
+_OURS = str(Path(__file__).parent)
+_TORCH = str(Path(torch.__file__).parent)
+
+
+class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Whether a composite operator looks at data, from the operators that it is made of."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.reads = False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten.index.Tensor:
+            self.reads |= any(i is not None and i.dtype in (torch.bool, torch.uint8) for i in args[1])
+        elif any(tag in func.tags for tag in _DATA_TAGS):
+            self.reads = True
+        return func(*args, **(kwargs or {}))
+
+
+def _watched(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, bool]:
+    watch = _Watch()
+    with watch:
+        result = operator(*args, **kwargs)
+    return result, watch.reads
+
+
+class Trace:
+    """One recorded forward. ``recorder`` holds the program, ``outputs`` the leaves of the results.
+
+    With ``specialise``, data that reaches Python is accepted: the branch taken is the one that the file has, and
+    ``specialised`` says where.
+
+    Raises:
+        NotTraceableError: the trace would not hold for other inputs.
+    """
+
+    def __init__(self, model: torch.nn.Module, call: CallInputs, specialise: bool) -> None:
+        self.specialised: list[str] = []
+        self._specialise = specialise
+        self._reason: str | None = None
+        self._young: dict[int, Any] | None = None
+        self.recorder = _core.TraceRecorder(
+            {
+                "stop": self._stop,
+                "read": self._read,
+                "is_constant": self._is_constant,
+                "storage": lambda tensor: _STORAGE(tensor)._cdata,
+                "watch": _watched,
+                "surroundings": _surroundings,
+            },
+            set(UNWATCHED),
+        )
+        try:
+            _check_model(model)
+            self._name_modules(model)
+            self._name_state(model)
+            self._name_inputs(model, call)
+            self._add_outputs(self._run(model))
+        finally:
+            self.recorder.finish()
+
+    # ---- what tensors and modules are --------------------------------------------------------------------------------
+
+    def _name_modules(self, model: torch.nn.Module) -> None:
+        for path, module in model.named_modules():
+            self.recorder.add_module(module, path, qualified_class_name(type(module)))
+
+    def _name_state(self, model: torch.nn.Module) -> None:
+        for prefix, module in model.named_modules(remove_duplicate=False):
+            start = f"{prefix}." if prefix else ""
+            for name, parameter in module._parameters.items():
+                if parameter is not None:
+                    self.recorder.add_state(parameter, "parameter", start + name, True)
+            for name, buffer in module._buffers.items():
+                if buffer is not None:
+                    persistent = name not in module._non_persistent_buffers_set
+                    self.recorder.add_state(buffer, "buffer", start + name, persistent)
+            for name, value in vars(module).items():
+                if isinstance(value, torch.Tensor):
+                    self.recorder.add_state(value, "constant", start + name, False)
+
+    def _name_inputs(self, model: torch.nn.Module, call: CallInputs) -> None:
+        """The leaves as the program's inputs; those that share memory with others are copied first."""
+        leaves = call.leaves()
+        taken = {_STORAGE(tensor)._cdata for tensor in (*model.parameters(), *model.buffers())}
+        values = []
+        for leaf in leaves:
+            value = leaf.value
+            if leaf.is_tensor:
+                _check_plain(value, f"the input {leaf.name!r}")
+                if _STORAGE(value)._cdata in taken:
+                    value = value.detach().clone()
+                taken.add(_STORAGE(value)._cdata)
+            values.append(value)
+        for name, value in zip(placeholder_names([leaf.name for leaf in leaves]), values, strict=True):
+            self.recorder.add_input(value, name)
+        self.call = call.replace(values)
+
+    # ---- the run -----------------------------------------------------------------------------------------------------
+
+    def _run(self, model: torch.nn.Module) -> Any:
+        tensors = [*model.parameters(), *model.buffers()]
+        before = [(tensor.data_ptr(), _version(tensor)) for tensor in tensors]
+        attributes = Attributes(model)
+        results = None
+        try:
+            with _frozen_heap(), _export_branches(), _module_calls(self.recorder), guarded(self):
+                try:
+                    with pre_dispatch.calls_go_to(self.recorder.call):
+                        results = model(*self.call.args, **self.call.kwargs)
+                except _Stop:
+                    pass
+                except Exception as error:
+                    self._reason = self._reason or f"forward fails under the trace: {type(error).__name__}: {error}"
+            changed = attributes.changed()
+        finally:
+            attributes.restore()
+            self._restore_tensors()
+        if self._reason is None and changed is not None:
+            self._reason = f"forward sets {changed}"
+        saved = {id(tensor) for tensor, _ in self.recorder.saved}
+        for tensor, (pointer, version) in zip(tensors, before, strict=True):
+            if tensor.data_ptr() != pointer or (_version(tensor) != version and id(tensor) not in saved):
+                self._reason = self._reason or "forward changes a parameter or buffer by other means than its operators"
+        if self._reason is not None:
+            raise NotTraceableError(" ".join(self._reason.split())[:500])
+        return results
+
+    def _restore_tensors(self) -> None:
+        for tensor, copy in self.recorder.saved:
+            with torch.no_grad(), _unsafe_preserve_version_counter(tensor):
+                tensor.copy_(copy)
+
+    def _add_outputs(self, results: Any) -> None:
+        register_containers(results)
+        self.outputs, self.output_spec = pytree.tree_flatten(results)
+        try:
+            for leaf in self.outputs:
+                self.recorder.add_output(leaf)
+        except _Stop:
+            raise NotTraceableError(f"{self._reason} and is returned") from None
+
+    # ---- what the recorder and the guards say ------------------------------------------------------------------------
+
+    def _stop(self, reason: str) -> None:
+        self._reason = self._reason or f"{reason} ({self._place()})"
+        raise _Stop
+
+    def _read(self, what: str) -> None:
+        if not self._specialise:
+            self._stop(f"{what}, which depends on the inputs")
+        place = f"{what} ({self._place()})"
+        if place not in self.specialised:
+            self.specialised.append(place)
+
+    def reads(self, tensor: Any, what: str) -> None:
+        """An observer's; see :class:`modelexport.data_guards.Observer`."""
+        if self.recorder.depends(tensor):
+            self._read(f"{what} reads data")
+
+    def shares(self, what: str) -> None:
+        """An observer's."""
+        self._read(f"{what} hands out memory")
+
+    def leaves(self, what: str) -> None:
+        """An observer's."""
+        self._stop(f"{what} runs")
+
+    @contextlib.contextmanager
+    def lifting(self) -> Iterator[None]:
+        """An observer's."""
+        before = self.recorder.lifting
+        self.recorder.lifting = True
+        try:
+            yield
+        finally:
+            self.recorder.lifting = before
+
+    def made(self, tensor: torch.Tensor) -> None:
+        """An observer's."""
+        self.recorder.add_constant(tensor)
+
+    def _is_constant(self, tensor: torch.Tensor, is_lifted: bool) -> bool:
+        """Whether nothing in a tensor that no recorded call made can come from the inputs.
+
+        It was there before the run (what is younger is not in the frozen part of the heap), or it is a number that is
+        being assigned to elements of a tensor, which torch lifts.
+        """
+        if is_lifted and tensor.dim() == 0 and _is_assigning(sys._getframe(1)):
+            return True
+        return not any(other is tensor for other in gc.get_objects())
+
+    def _place(self) -> str:
+        """The module that runs and the line of the model's source."""
+        frame = sys._getframe(1)
+        while frame.f_back is not None and frame.f_code.co_filename.startswith((_OURS, _TORCH, "<")):
+            frame = frame.f_back
+        module = self.recorder.module_path or "the root module"
+        return f"{module}, {frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _is_assigning(frame: types.FrameType | None) -> bool:
+    """Whether the innermost frame of the model's code, or of torch's Python code, executes ``a[b] = c``."""
+    while frame is not None and (
+        frame.f_code.co_filename.startswith(_OURS) or frame.f_code.co_filename == _ops.__file__
+    ):
+        frame = frame.f_back
+    return frame is not None and dis.opname[frame.f_code.co_code[frame.f_lasti]] == "STORE_SUBSCR"
+
+
+# ---- surroundings ----------------------------------------------------------------------------------------------------
+
+
+def _surroundings() -> str | None:
+    """Why a call cannot be recorded here."""
+    if torch._C._functorch.peek_interpreter_stack() is not None:
+        return "a functorch transform (vmap, grad, ...) runs"
+    if torch._C._is_any_autocast_enabled():
+        return "autocast is on"
+    return None
+
+
+def _check_model(model: torch.nn.Module) -> None:
+    reason = pre_dispatch.unavailable()
+    if reason is not None:
+        raise NotTraceableError(reason)
+    if gc.get_freeze_count():
+        raise NotTraceableError(
+            "the process has frozen its heap (gc.freeze), so that new tensors cannot be told from old"
+        )
+    seen: dict[torch.nn.Module, str] = {}
+    for path, module in model.named_modules(remove_duplicate=False):
+        if isinstance(module, torch.jit.ScriptModule):
+            raise NotTraceableError(f"{path or 'the model'} is a scripted module")
+        if isinstance(module, torch._dynamo.OptimizedModule) or module._compiled_call_impl is not None:
+            raise NotTraceableError(f"{path or 'the model'} is compiled")
+        if module in seen:
+            raise NotTraceableError(f"{seen[module]} is also known as {path}, and only torch.export tells them apart")
+        seen[module] = path
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        _check_plain(tensor, name)
+
+
+def _check_plain(tensor: torch.Tensor, name: str) -> None:
+    if type(tensor) not in (torch.Tensor, torch.nn.Parameter) and not isinstance(tensor, torch.nn.Buffer):
+        raise NotTraceableError(f"{name} is a {type(tensor).__name__}")
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.device.type == "meta":
+        raise NotTraceableError(f"{name} is no dense tensor with data")
+
+
+def _version(tensor: torch.Tensor) -> int:
+    return 0 if tensor.is_inference() else tensor._version
+
+
+@contextlib.contextmanager
+def _frozen_heap() -> Iterator[None]:
+    """Objects made from here on can be told from older ones: these are in the collector's permanent generation."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+@contextlib.contextmanager
+def _export_branches() -> Iterator[None]:
+    """Lets libraries take the branches that they take under torch.export; compiled functions run as written."""
+    flags = ("_is_exporting_flag", "_is_compiling_flag")
+    before = [getattr(torch.compiler, flag) for flag in flags]
+    fast_path = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    for flag in flags:
+        setattr(torch.compiler, flag, True)
+    try:
+        with torch.compiler.set_stance("force_eager"):
+            yield
+    finally:
+        for flag, value in zip(flags, before, strict=True):
+            setattr(torch.compiler, flag, value)
+        torch.backends.mha.set_fastpath_enabled(fast_path)
+
+
+@contextlib.contextmanager
+def _module_calls(recorder: _core.TraceRecorder) -> Iterator[None]:
+    """Tells ``recorder`` when modules are entered and left, their hooks included, as torch.export counts it."""
+    original: Callable[..., Any] = torch.nn.Module.__call__
+    enter, leave = recorder.enter, recorder.leave
+
+    def call(module: torch.nn.Module, /, *args: Any, **kwargs: Any) -> Any:
+        enter(module)
+        try:
+            return original(module, *args, **kwargs)
+        finally:
+            leave()
+
+    torch.nn.Module.__call__ = call  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        torch.nn.Module.__call__ = original  # type: ignore[method-assign]

@@ -1,0 +1,66 @@
+// modelexport._core.TraceRecorder: what Python's trace calls for every operator, module and tensor.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/unordered_set.h>
+
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+
+#include "pipeline.h"
+#include "python/bindings.h"
+#include "python/trace_recorder.h"
+#include "support/error.h"
+
+namespace modelexport::python {
+
+namespace {
+
+program::InputKind state_kind(std::string_view name) {
+  if (name == "parameter") return program::InputKind::Parameter;
+  if (name == "buffer") return program::InputKind::Buffer;
+  if (name == "constant") return program::InputKind::Constant;
+  fail("state is a parameter, buffer or constant, not a " + std::string(name));
+}
+
+TraceHooks read_hooks(const nb::dict& given) {
+  return {given["stop"], given["read"], given["is_constant"], given["storage"], given["watch"], given["surroundings"]};
+}
+
+}  // namespace
+
+void bind_trace(nb::module_& module) {
+  nb::class_<TraceRecorder>(module, "TraceRecorder", "The ATen calls of one forward, recorded into a program.")
+      .def(
+          "__init__",
+          [](TraceRecorder* self, const nb::dict& hooks, std::unordered_set<std::string> unwatched) {
+            new (self) TraceRecorder(read_hooks(hooks), find_schema, std::move(unwatched));
+          },
+          nb::arg("hooks"), nb::arg("unwatched"))
+      .def(
+          "add_module",
+          [](TraceRecorder& self, nb::handle called, std::string path, std::string qualified_class) {
+            self.add_module(called, std::move(path), std::move(qualified_class));
+          },
+          nb::arg("module"), nb::arg("path"), nb::arg("qualified_class"))
+      .def("add_input", &TraceRecorder::add_input, nb::arg("leaf").none(), nb::arg("name"))
+      .def(
+          "add_state",
+          [](TraceRecorder& self, nb::handle tensor, const std::string& kind, std::string name, bool persistent) {
+            self.add_state(tensor, state_kind(kind), std::move(name), persistent);
+          },
+          nb::arg("tensor"), nb::arg("kind"), nb::arg("name"), nb::arg("persistent"))
+      .def("add_constant", &TraceRecorder::add_constant, nb::arg("tensor"))
+      .def("enter", &TraceRecorder::enter, nb::arg("module"))
+      .def("leave", &TraceRecorder::leave)
+      .def_prop_ro("module_path", &TraceRecorder::module_path)
+      .def("call", &TraceRecorder::call, nb::arg("function"), nb::arg("args"), nb::arg("kwargs"))
+      .def_rw("lifting", &TraceRecorder::lifting)
+      .def("depends", &TraceRecorder::depends, nb::arg("tensor"))
+      .def("add_output", &TraceRecorder::add_output, nb::arg("leaf").none())
+      .def("finish", &TraceRecorder::finish)
+      .def_prop_ro("saved", &TraceRecorder::saved);
+}
+
+}  // namespace modelexport::python
