@@ -83,8 +83,9 @@ def export(
             ``torch.export`` cannot trace is captured with strict=True or else as a draft export, which holds only for
             inputs that the data steer the same way; one warning and the result's ``capture`` say so, and what was
             assumed.
-        capture (str): "export" (default) has torch.export capture the model; "trace" records one forward run, many times
-            as fast, where that holds for all inputs (docs/capture.md), and otherwise warns and has torch.export do it.
+        capture (str): "export" (default) has torch.export capture the model; "trace" records one forward run, many
+            times as fast, where that holds for all inputs (docs/capture.md), and otherwise warns and has torch.export
+            do it.
         trace_data_dependent (str): what a trace does where Python code looks at data that depends on the inputs:
             "export" (default) leaves the model to torch.export; "specialise" follows the example's data and lists the
             places in the result's ``capture["specialised"]`` and in the sidecar.

@@ -201,7 +201,10 @@ const TraceRecorder::Operator& TraceRecorder::operator_of(nb::handle function) {
   op.is_random = PySequence_Contains(function.attr("tags").ptr(), random_tag_.ptr()) == 1;
   op.sizes_from_data = PySequence_Contains(function.attr("tags").ptr(), sizes_tag_.ptr()) == 1;
   op.is_watched = !unwatched_.contains(op.name) && nb::cast<bool>(function.attr("_can_decompose")());
-  if (!op.name.starts_with("aten::")) op.refusal = fmt::format("{} is an operator of another library", op.name);
+  // Whether the sizes of its results follow from data, only its author knows, or the op table.
+  if (!op.name.starts_with("aten::") && !builder_.knows(op.name)) {
+    op.refusal = fmt::format("{} is an operator of another library", op.name);
+  }
   return op;
 }
 

@@ -8,7 +8,7 @@ import onnx
 
 
 def described(model: onnx.ModelProto) -> dict[str, Any]:
-    """The nodes in order with all that says where they come from, and the names of inputs, outputs and weights."""
+    """The nodes in order with all that says where they come from, names of inputs and outputs, the weights' types."""
     graph = model.graph
     return {
         "nodes": [
@@ -16,5 +16,5 @@ def described(model: onnx.ModelProto) -> dict[str, Any]:
         ],
         "inputs": [value.name for value in graph.input],
         "outputs": [value.name for value in graph.output],
-        "weights": sorted(tensor.name for tensor in graph.initializer),
+        "weights": sorted((tensor.data_type, list(tensor.dims)) for tensor in graph.initializer),
     }

@@ -67,6 +67,9 @@ def print_summary(outcomes: dict[str, Outcome], seconds: float) -> None:
     for name, outcome in sorted(outcomes.items()):
         if outcome.stage not in (PASSED, *NOT_CAPTURED):
             print(f"failed: {name}: {outcome.stage}: {outcome.reason}")
+    remarks = collections.Counter(o.reason.split(" (")[0] for o in outcomes.values() if o.stage == PASSED and o.reason)
+    for remark, count in remarks.most_common():
+        print(f"passed, {count}: {remark}")
     calls = sum(outcome.regions for outcome in outcomes.values())
     print(f"passed {stages[PASSED]} of {captured} captured; {calls} module calls tagged right; {seconds:.0f} s")
 

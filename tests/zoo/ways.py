@@ -15,8 +15,9 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
+import onnx
 import torch
 from onnxruntime import GraphOptimizationLevel
 
@@ -24,6 +25,7 @@ import modelexport
 from modelexport.region_check import check_regions
 from tests.models.parity import assert_parity, assert_valid, feeds, leaves, session
 from tests.ops.harness import run
+from tests.trace.comparison import described
 
 Inputs = dict[str, torch.Tensor]
 InputMaker = Callable[[int, int], Inputs]
@@ -42,14 +44,21 @@ class Zoo(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """The stage that failed, or ``passed``, and why; what was counted on the way."""
+    """The stage that failed, or ``passed``, and why, or what is to be said; what was counted on the way."""
 
     stage: str
     reason: str
     regions: int = 0
 
 
-Way = Callable[[Zoo, str, Path], Iterator[str | int]]
+@dataclass(frozen=True)
+class Remark:
+    """What is to be said of a model that passes."""
+
+    text: str
+
+
+Way = Callable[[Zoo, str, Path], Iterator[str | int | Remark]]
 
 
 def static(zoo: Zoo, name: str, path: Path) -> Iterator[str | int]:
@@ -124,11 +133,53 @@ def half(dtype: torch.dtype, zoo: Zoo, name: str, path: Path) -> Iterator[str | 
         assert error <= allowed, f"off by {error:.2e}, allowed {allowed:.2e}"
 
 
+def trace(zoo: Zoo, name: str, path: Path) -> Iterator[str | int | Remark]:
+    """Traced: equal to eager on inputs other than the traced ones, and the same file as from torch.export's program.
+
+    The remark says why a model was not traced, or that torch.export cannot capture what was traced.
+    """
+    yield "build"
+    model, inputs = zoo.make(name)
+    given = _seeded(inputs, 0)
+    yield "eager"
+    _eager(model, given)
+    yield "trace"
+    try:
+        how = modelexport.export(model, given, str(path), capture="trace", fallback=False)["capture"]
+    except modelexport.CaptureError:
+        yield "capture"
+        raise
+    yield "check"
+    assert_valid(path)
+    yield "parity"
+    for seed in (1, 2):
+        assert_parity(model, path, (), _seeded(inputs, seed))
+    if how["by"] != "trace":
+        yield Remark(f"sent on: {how['untraced']}")
+        return
+    yield "same"
+    other = path.with_name("export.onnx")
+    try:
+        modelexport.export(model, given, str(other), capture="export", fallback=False)
+    except modelexport.ModelExportError as error:
+        yield Remark(f"only traced: {' '.join(str(error).split())[:200]}")
+        return
+    mine, theirs = described(onnx.load(path)), described(onnx.load(other))
+    for part in mine:
+        assert mine[part] == theirs[part], _difference(part, mine[part], theirs[part])
+
+
+def _difference(part: str, mine: list[Any], theirs: list[Any]) -> str:
+    only = [str(item) for item in mine if item not in theirs], [str(item) for item in theirs if item not in mine]
+    return f"{part}: {len(only[0])} only in the trace, {len(only[1])} only in the export: {only[0][:1]}, {only[1][:1]}"
+
+
 WAYS: dict[str, Way] = {
     "static": static,
     "dynamic": dynamic,
     "float16": functools.partial(half, torch.float16),
     "bfloat16": functools.partial(half, torch.bfloat16),
+    "trace": trace,
 }
 
 
@@ -138,15 +189,17 @@ def attempt(zoo_module: str, way: str, name: str) -> Outcome:
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
-    stage, regions = "build", 0
+    stage, regions, remark = "build", 0, ""
     with tempfile.TemporaryDirectory() as folder:
         try:
             for step in WAYS[way](zoo, name, Path(folder) / "model.onnx"):
                 if isinstance(step, int):
                     regions = step
+                elif isinstance(step, Remark):
+                    remark = step.text
                 else:
                     stage = step
-            return Outcome(PASSED, "", regions)
+            return Outcome(PASSED, remark, regions)
         except Exception as problem:
             if os.environ.get("ZOO_TRACEBACK"):
                 traceback.print_exc()
