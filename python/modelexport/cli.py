@@ -8,14 +8,17 @@ import json
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from torch.export import ExportedProgram
 
 from modelexport import _core
+from modelexport.batch import batch_export, default_folder
 from modelexport.exceptions import InvalidInputError, ModelExportError
 from modelexport.input_specs import make_inputs
 from modelexport.model_source import Source, load_source
+from modelexport.progress import speaking
 from modelexport.strategies.htp.htp_hierarchy_exporter import HierarchyExporter
 from modelexport.unified_export import UnifiedExporter
 
@@ -95,4 +98,14 @@ def _located(settings: Sequence[Setting]) -> Iterator[None]:
         raise
 
 
-_TASKS = {"export": _export}
+def _batch(request: dict[str, Any]) -> dict[str, Any]:
+    jobs = Path(request["jobs"])
+    folder = Path(request["folder"]) if request["folder"] else default_folder(jobs)
+    limits: dict[str, Any] = {key: request[key] or None for key in ("processes", "memory_mb", "timeout_s")}
+    ray = (request["ray_address"] or True) if request["on_ray"] else False
+    with speaking():
+        report = batch_export(jobs, folder=folder, resume=request["resume"], ray=ray, **limits)
+    return {"report": report, "page": str(folder / "report.html")}
+
+
+_TASKS = {"export": _export, "batch": _batch}

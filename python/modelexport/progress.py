@@ -42,7 +42,7 @@ class Stages:
 
     def __enter__(self) -> Stages:
         if self._verbose:
-            self._cleanup.enter_context(_speaking(self._on_terminal))
+            self._cleanup.enter_context(speaking(self._on_terminal))
         if self._on_terminal:
             self._timer = threading.Timer(SHOW_AFTER_SECONDS, self._show)
             self._timer.daemon = True
@@ -112,7 +112,8 @@ def _complete_last(display: Display) -> None:
 
 
 @contextlib.contextmanager
-def _speaking(on_terminal: bool) -> Iterator[None]:
+def speaking(on_terminal: bool = False) -> Iterator[None]:
+    """Lets the logger speak from INFO up, on stderr where no handler is installed."""
     level = logger.level
     handler = None if logger.hasHandlers() else _handler(on_terminal)
     if handler is not None:

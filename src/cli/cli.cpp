@@ -14,8 +14,8 @@ namespace {
 using AddCommand = void (*)(CLI::App&, Action&);
 
 // The commands, in the order that --help lists them.
-constexpr AddCommand kCommands[] = {add_export,   add_analyze, add_inspect, add_query, add_stats,
-                                    add_validate, add_diff,    add_tag,     add_carry, add_version};
+constexpr AddCommand kCommands[] = {add_export, add_analyze, add_inspect, add_query, add_stats,  add_validate,
+                                    add_diff,   add_tag,     add_carry,   add_batch, add_version};
 
 int exit_code(ErrorKind kind) {
   switch (kind) {

@@ -41,6 +41,7 @@ void add_validate(CLI::App& app, Action& action);
 void add_diff(CLI::App& app, Action& action);
 void add_tag(CLI::App& app, Action& action);
 void add_carry(CLI::App& app, Action& action);
+void add_batch(CLI::App& app, Action& action);
 void add_version(CLI::App& app, Action& action);
 
 // ---- shared options ----

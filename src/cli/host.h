@@ -6,7 +6,7 @@
 
 namespace modelexport::cli {
 
-// Does `task` ("export") as the JSON `request` says, and returns its result as JSON. Throws Error. The native
+// Does `task` ("export", "batch") as the JSON `request` says, and returns its result as JSON. Throws Error. The native
 // executable has none: null.
 using Host = std::function<std::string(const std::string& task, const std::string& request)>;
 

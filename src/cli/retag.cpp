@@ -82,6 +82,7 @@ int carry_file(Console& console, const Options& options) {
                 {"merged from several nodes", counts.merged},
                 {"by name", counts.by_name},
                 {"by structure", counts.by_structure},
+                {"by a name made from that of a tensor", counts.by_derived_name},
                 {"inherited along the data flow", counts.inherited},
                 {"fallback: the root", counts.fallback}});
   return kOk;

@@ -228,6 +228,7 @@ nb::dict carry_file(const std::string& tagged, const std::string& optimised, con
   dict["merged"] = report.counts.merged;
   dict["by_name"] = report.counts.by_name;
   dict["by_structure"] = report.counts.by_structure;
+  dict["by_derived_name"] = report.counts.by_derived_name;
   return dict;
 }
 

@@ -10,12 +10,13 @@ namespace modelexport::tag {
 
 // How the nodes of the optimised model found theirs. They sum up to its nodes.
 struct CarryCounts {
-  uint64_t by_tensor = 0;     // computes a tensor of the tagged model, alone as before
-  uint64_t merged = 0;        // computes a tensor that several nodes computed together
-  uint64_t by_name = 0;       // has the name and op type of a tagged node
-  uint64_t by_structure = 0;  // does the same to the same values
-  uint64_t inherited = 0;     // neighbours along the data flow
-  uint64_t fallback = 0;      // nothing: the root
+  uint64_t by_tensor = 0;        // computes a tensor of the tagged model, alone as before
+  uint64_t merged = 0;           // computes a tensor that several nodes computed together, or each for itself
+  uint64_t by_name = 0;          // has the name and op type of a tagged node
+  uint64_t by_structure = 0;     // does the same to the same values
+  uint64_t by_derived_name = 0;  // is named after a tensor that it computes in another layout
+  uint64_t inherited = 0;        // neighbours along the data flow
+  uint64_t fallback = 0;         // nothing: the root
 };
 
 struct Carried {

@@ -19,6 +19,7 @@ from torch import nn
 import modelexport
 from modelexport import batch_export
 from modelexport.batch.jobs import jobs_of
+from modelexport.cli import main as command
 from tests.api.running import assert_same, checked, run
 from tests.batch.models import Crashing, Endless, Good, Greedy, Killed, Raising
 
@@ -102,20 +103,27 @@ def test_what_fails_stops_nobody(tmp_path: Path) -> None:
     assert "ArithmeticError" in Path(report["jobs"][0]["log"]).read_text()
 
 
-def test_named_models_and_what_is_kept(tmp_path: Path) -> None:
+def test_named_models_and_what_is_kept(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """A jobs file; finished jobs run again only when their model, description or output has changed."""
     module = Good()
     torch.export.save(torch.export.export(module, (X,)), tmp_path / "net.pt2")
-    entry = {"model": "net.pt2", "output_path": "a/net.onnx"}
+    (tmp_path / "model.py").write_text(
+        "import torch\nmodel = torch.nn.Linear(4, 4)\nexample_inputs = torch.ones(2, 4)\n"
+    )
+    entry = {"model": "model.py", "output_path": "a/net.onnx", "config": {"output_names": ["y"]}}
     other = {"model": "net.pt2", "output_path": "b/net.onnx"}
     missing = {"model": "missing.pt2", "output_path": "missing.onnx"}
     jobs = tmp_path / "jobs.json"
     jobs.write_text(json.dumps({"defaults": {"timeout_s": 200}, "jobs": [entry, other, missing]}))
-    report = batch_export(jobs)
+    assert command(["batch", str(jobs)]) == 1
+    report = json.loads((tmp_path / "jobs_batch" / "report.json").read_text())
     assert statuses(report) == {"a/net": "done", "b/net": "done", "missing": "failed"}
-    assert "missing.pt2" in str(errors(report)["missing"])
-    assert_same(run(tmp_path / "a" / "net.onnx", {"x": X}), module(X))
-    assert (tmp_path / "jobs_batch" / "report.html").exists()
+    error = str(errors(report)["missing"])
+    assert "missing.pt2" in error
+    page = tmp_path / "jobs_batch" / "report.html"
+    assert capfd.readouterr().out == f"failed: missing: {error}\n3 jobs: 2 done, 0 kept, 1 failed; {page}\n"
+    assert list(run(tmp_path / "a" / "net.onnx", {"input": X})) == ["y"]
+    assert_same(run(tmp_path / "b" / "net.onnx", {"x": X}), module(X))
 
     before = (tmp_path / "b" / "net.onnx").stat().st_mtime_ns
     (tmp_path / "a" / "net.onnx").write_bytes(b"changed")

@@ -20,7 +20,7 @@ from modelexport.batch.table import displaying
 from modelexport.batch.worker import IS_WORKER
 from modelexport.exceptions import InvalidInputError, OutputError
 
-__all__ = ["batch_export"]
+__all__ = ["batch_export", "default_folder"]
 
 
 def batch_export(
@@ -75,7 +75,7 @@ def batch_export(
     if isinstance(configs, str | os.PathLike):
         path = Path(configs)
         jobs = read_jobs(path)
-        folder = path.with_name(f"{path.stem}_batch") if folder is None else folder
+        folder = default_folder(path) if folder is None else folder
     else:
         jobs = jobs_of(configs)
     batch = _Batch(jobs, limits, resume, ray, progress)
@@ -90,6 +90,11 @@ def batch_export(
         report = make_report(jobs, records, logs_folder, time.monotonic() - start)
         write_report(report, folder)
     return report
+
+
+def default_folder(jobs: Path) -> Path:
+    """Where the report of a jobs file goes."""
+    return jobs.with_name(f"{jobs.stem}_batch")
 
 
 def _made(folder: Path) -> Path:

@@ -229,6 +229,41 @@ TEST(Carry, NamesThenStructureThenNeighbours) {
   EXPECT_EQ(after.model.graph.nodes[2].provenance, Provenance::Inherited);
 }
 
+TEST(Carry, OneKeptOfEqualNodesBelongsToAll) {
+  SmallModel before;
+  const onnx::ValueId x = before.value("x");
+  before.model.graph.inputs = {x};
+  for (const ScopeId scope : {before.layer0, before.layer1, before.shared_again}) {
+    onnx::Node& node = before.add("Relu", scope, "", {x});
+    before.model.values[node.outputs[0]].name = "relu" + std::to_string(scope);
+  }
+  Foreign after;
+  const onnx::ValueId same = after.value("x");
+  after.model.graph.inputs = {same};
+  const std::string names[] = {"relu" + std::to_string(before.layer1), "relu" + std::to_string(before.shared_again)};
+  for (const std::string& name : names) {
+    after.model.values[after.named("", "Relu", {same}).outputs[0]].name = name;
+  }
+  const Carried carried = carry_scopes(before.model, before.modules, after.model);
+  EXPECT_EQ(carried.counts.merged, 1U);
+  EXPECT_EQ(carried.counts.by_tensor, 1U);
+  EXPECT_EQ(after.model.graph.nodes[0].scope, before.modules.common_ancestor(before.layer0, before.layer1));
+  EXPECT_EQ(after.model.graph.nodes[0].sources, (std::vector<ScopeId>{before.layer0, before.layer1}));
+  EXPECT_EQ(after.model.graph.nodes[1].scope, before.shared_again);
+}
+
+TEST(Carry, ANameMadeFromATensorSaysWhatIsComputed) {
+  Chain before;
+  Foreign after;
+  const onnx::ValueId x = after.value("x");
+  after.model.graph.inputs = {x};
+  after.named("b_nchwc", "Add", {x, after.weight("w2")}).attributes = {{"activation", std::string("Relu")}};
+  const Carried carried = carry_scopes(before.model, before.modules, after.model);
+  EXPECT_EQ(carried.counts.by_derived_name, 1U);
+  EXPECT_EQ(after.model.graph.nodes[0].scope, before.layer0);
+  EXPECT_EQ(after.model.graph.nodes[0].sources, (std::vector<ScopeId>{before.layer0, before.fc0}));
+}
+
 TEST(Carry, NothingInCommonFallsBackToTheRoot) {
   Chain before;
   Foreign after;
