@@ -28,6 +28,7 @@ lower::LowerOptions lower_options(const ExportOptions& options) {
   result.fold_constants = options.fold_constants;
   result.export_params = options.export_params;
   result.custom_ops_keep = options.custom_ops_keep;
+  result.translations = options.translations;
   result.input_names = options.input_names;
   result.output_names = options.output_names;
   return result;
@@ -58,7 +59,7 @@ void list_parameters_as_inputs(onnx::Model& model) {
 
 void check_opset(int64_t opset) {
   constexpr int64_t kFirst = 14;
-  constexpr int64_t kLast = 23;
+  constexpr int64_t kLast = 28;
   if (opset < kFirst || opset > kLast) {
     fail("opset " + std::to_string(opset) + " is out of range: " + std::to_string(kFirst) + " to " +
          std::to_string(kLast) + " can be written");

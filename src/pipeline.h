@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lower/custom_op.h"
 #include "onnx/model.h"
 #include "program/program.h"
 #include "support/stages.h"
@@ -26,6 +27,7 @@ struct ExportOptions {
   bool keep_initializers_as_inputs = false;            // parameters are listed as inputs too, as their defaults
   bool buffer_outputs = false;                         // new values of mutated buffers as extra outputs
   bool custom_ops_keep = false;                        // unknown operators become nodes of their own domain
+  lower::Translations translations;                    // users' own lowerings
   bool durable = false;                                // wait until the files are on the disk
   std::vector<std::string> input_names;                // of user inputs; empty: as captured
   std::vector<std::string> output_names;               // empty: the output structure's keys

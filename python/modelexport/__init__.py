@@ -61,7 +61,7 @@ def export(
         path: the file to write. It appears whole or not at all.
 
     Keyword Args:
-        opset_version (int): 14 to 23, default 20.
+        opset_version (int): 14 to 28, default 20.
         input_names, output_names (list[str]): one a tensor; default: forward's argument names and the keys of the
             output structure.
         dynamic_axes (dict): ``{"x": {0: "batch"}}`` or ``{"x": [0]}``; keys may be strings, as in JSON.
@@ -78,6 +78,9 @@ def export(
         metadata (str): "full", "minimal" (this project's keys only) or "none" (the sidecar alone has the tags).
         buffer_outputs (bool): new values of buffers that the model writes become outputs.
         custom_ops (str): "refuse" (default) or "keep" operators without an ONNX form as nodes of their own domain.
+        custom_translation_table (dict): lowerings of your own, as ``torch.onnx.export`` takes them: from an overload
+            (``torch.ops.mylib.op.default``) to a function that calls onnxscript's operators. They win over the op
+            table; their nodes get the tags of the call being lowered (modelexport.translation says what is accepted).
         fallback (bool): operators without an ONNX form are decomposed by torch, or else torch.onnx.export writes the
             file; default True. One warning and the result's ``fallbacks`` say what fell back, where and why. What
             ``torch.export`` cannot trace is captured with strict=True or else as a draft export, which holds only for

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
 
 from modelexport.exceptions import InvalidInputError
+from modelexport.translation import Translations
 
 MIN_OPSET = 14
-MAX_OPSET = 23
+MAX_OPSET = 28
 DEFAULT_OPSET = 20
 
 
@@ -37,12 +38,18 @@ class ExportOptions:
     metadata: Literal["full", "minimal", "none"] = "full"
     buffer_outputs: bool = False
     custom_ops: Literal["refuse", "keep"] = "refuse"
+    custom_translation_table: Mapping[Any, Callable[..., Any]] | None = None
     fallback: bool = True
     capture: Literal["export", "trace", "auto"] = "export"
     trace_data_dependent: Literal["export", "specialise"] = "export"
     kwargs: Mapping[str, Any] | None = None
     require_context: bool = False
     verbose: bool = False
+
+    def translations(self) -> Translations | None:
+        """The users' own lowerings; None when there are none."""
+        table = self.custom_translation_table
+        return Translations(table, self.opset_version) if table else None
 
     def for_core(self, strategy: str) -> dict[str, Any]:
         """The options of ``_core.export_exported_program``."""
@@ -57,6 +64,7 @@ class ExportOptions:
             "keep_initializers_as_inputs": self.keep_initializers_as_inputs,
             "buffer_outputs": self.buffer_outputs,
             "custom_ops_keep": self.custom_ops == "keep",
+            "translations": self.translations(),
             "require_context": self.require_context,
             "input_names": list(self.input_names or ()),
             "output_names": list(self.output_names or ()),
@@ -106,6 +114,7 @@ def parse_options(keywords: Mapping[str, Any]) -> ExportOptions:
             raise InvalidInputError(f"{name} must be one of {', '.join(choices)}, not {given[name]!r}")
     options = ExportOptions(**given)
     _check_opset(options.opset_version)
+    _check_translations(options.custom_translation_table)
     _check_names("input_names", options.input_names)
     _check_names("output_names", options.output_names)
     if not isinstance(options.training, torch.onnx.TrainingMode):
@@ -120,6 +129,20 @@ def _check_opset(opset: object) -> None:
         raise InvalidInputError(f"opset_version must be an integer, not {opset!r}")
     if not MIN_OPSET <= opset <= MAX_OPSET:
         raise InvalidInputError(f"opset_version {opset} is out of range: {MIN_OPSET} to {MAX_OPSET} can be written")
+
+
+def _check_translations(table: object) -> None:
+    if table is None:
+        return
+    if not isinstance(table, Mapping):
+        raise InvalidInputError(f"custom_translation_table must be a dict, not {table!r}")
+    for overload, function in table.items():
+        if not isinstance(overload, torch._ops.OpOverload):
+            raise InvalidInputError(
+                f"custom_translation_table has the key {overload!r}, no overload like torch.ops.aten.add.Tensor"
+            )
+        if not callable(function):
+            raise InvalidInputError(f"custom_translation_table[{overload}] is {function!r}, which cannot be called")
 
 
 def _check_names(keyword: str, names: object) -> None:

@@ -159,11 +159,14 @@ class _ModuleWork:
         if exporter == "dynamo":
             own: dict[str, Any] = {
                 "dynamo": True,
+                "custom_translation_table": _translation_table(self.options),
                 "dynamic_shapes": _named_shapes(self.plan, self.options),
                 "external_data": _needs_external_data(self.model, self.options),
                 "optimize": self.options.do_constant_folding,
                 "verbose": False,
             }
+        elif self.options.custom_translation_table:
+            raise InvalidInputError("custom_translation_table is not available with torch's TorchScript exporter")
         else:
             own = {
                 "dynamo": False,
@@ -199,6 +202,7 @@ class _ProgramWork:
             (),
             str(draft),
             dynamo=True,
+            custom_translation_table=_translation_table(self.options),
             input_names=self.options.input_names,
             output_names=list(self.options.output_names or self.run.output_names),
             opset_version=self.options.opset_version,
@@ -259,6 +263,10 @@ def _torchscript_axes(plan: DynamicPlan, names: Sequence[str]) -> dict[str, dict
         name = by_leaf[axis.leaf]
         axes.setdefault(name, {})[axis.axis] = axis.name or f"{name}_dynamic_axes_{axis.axis}"
     return axes
+
+
+def _translation_table(options: ExportOptions) -> dict[Any, Callable[..., Any]] | None:
+    return dict(options.custom_translation_table) if options.custom_translation_table else None
 
 
 def _needs_external_data(model: torch.nn.Module, options: ExportOptions) -> bool:

@@ -71,8 +71,23 @@ Values Builder::ops(std::string_view op_type, Values inputs, std::size_t n_outpu
   return outputs;
 }
 
+Values Builder::custom(const std::string& domain, std::string_view op_type, Values inputs, std::size_t n_outputs,
+                       const Attrs& attrs) {
+  while (!inputs.empty() && !inputs.back()) inputs.pop_back();
+  onnx::Node node = make_node(op_type, inputs, attrs);
+  node.domain = domain;
+  import_domain(domain, 1);
+  return emit(std::move(node), n_outputs);
+}
+
+void Builder::import_domain(const std::string& domain, int64_t version) {
+  auto& opsets = model_.opsets;
+  if (std::ranges::find(opsets, domain, &onnx::OpsetImport::domain) == opsets.end())
+    opsets.push_back({domain, version});
+}
+
 Values Builder::emit(onnx::Node node, std::size_t n_outputs) {
-  if (fold_) {
+  if (fold_ && node.domain.empty()) {
     if (auto constants = folded(node)) return *constants;
   }
   Values outputs;

@@ -59,6 +59,7 @@ struct Attr {
   Attr(const char* n, std::vector<std::string> v) : name(n), value(std::move(v)) {}
   Attr(const char* n, std::shared_ptr<onnx::Graph> v) : name(n), value(std::move(v)) {}
   Attr(const char* n, TensorView v) : name(n), value(std::move(v)) {}
+  Attr(const char* n, onnx::AttributeValue v) : name(n), value(std::move(v)) {}
 
   const char* name;
   onnx::AttributeValue value;
@@ -86,6 +87,11 @@ class Builder {
   // dropped. Types onnxruntime has no kernel for are cast around (kernel_gaps.*).
   V op(std::string_view op_type, Values inputs, const Attrs& attrs = {});
   Values ops(std::string_view op_type, Values inputs, std::size_t n_outputs, const Attrs& attrs = {});
+  // A node of another domain: emitted as it is, its results of unknown type.
+  Values custom(const std::string& domain, std::string_view op_type, Values inputs, std::size_t n_outputs,
+                const Attrs& attrs);
+  // The graph of another model with `inputs` in place of its own; its outputs. Its constants become ours.
+  Values splice(const onnx::Model& other, const Values& inputs);
 
   // ---- constants: initializers, identical ones shared ----
   V constant(TensorView tensor);
@@ -155,6 +161,7 @@ class Builder {
   onnx::Graph& graph() { return *graphs_.back(); }
 
  private:
+  void import_domain(const std::string& domain, int64_t version);
   Values emit(onnx::Node node, std::size_t n_outputs);
   std::optional<Values> folded(const onnx::Node& node);
   [[nodiscard]] bool is_zero_free(V x, const Sizes& sizes) const;

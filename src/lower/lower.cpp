@@ -34,8 +34,12 @@ std::string identity_of(const TensorView& view) {
   return key;
 }
 
-// Node metadata needs IR version 10; from opset 23 on each release of ONNX raised both (onnx/docs/Versioning.md).
-int64_t ir_version_for(int64_t opset) { return std::clamp<int64_t>(opset - 12, 10, 13); }
+// Node metadata needs IR version 10; each release of ONNX raised the opset, and some the IR version with it
+// (onnx/docs/Versioning.md).
+int64_t ir_version_for(int64_t opset) {
+  if (opset >= 28) return 14;
+  return std::clamp<int64_t>(opset - 12, 10, 13);
+}
 
 }  // namespace
 
@@ -169,13 +173,14 @@ void Lowerer::lower_node(const program::Graph& graph, const program::Node& node)
 }
 
 Values Lowerer::call(const program::Graph& graph, const program::Node& node) {
+  Context context(*this, builder_, graph, node);
+  if (options_.translations.targets.contains(node.target)) return translate_call(context, options_.translations);
   const Entry* entry = find_op(node.target);
   if (entry == nullptr || entry->lower == nullptr) {
-    if (options_.custom_ops_keep && node.target.rfind("aten::", 0) != 0) return keep_custom_op(graph, node);
+    if (options_.custom_ops_keep && is_custom(node)) return keep_custom_op(context);
     note_unsupported(node, "");
     return stand_ins(graph, node);
   }
-  Context context(*this, builder_, graph, node);
   if (!computes_with_complex(graph, node)) return entry->lower(context);
   return lower_complex(context, entry->lower);
 }
@@ -193,52 +198,6 @@ Values Lowerer::stand_ins(const program::Graph& graph, const program::Node& node
     values.push_back({builder_.model().add_value(std::move(value))});
   }
   return values;
-}
-
-Values Lowerer::keep_custom_op(const program::Graph& graph, const program::Node& node) {
-  const auto colon = node.target.find("::");
-  const std::string domain = node.target.substr(0, colon);
-  std::string name = node.target.substr(colon + 2);
-  std::string overload;
-  if (const auto dot = name.find('.'); dot != std::string::npos) {
-    overload = name.substr(dot + 1);
-    name.resize(dot);
-  }
-  Context context(*this, builder_, graph, node);
-  Values inputs;
-  Attrs attrs;
-  if (!overload.empty()) attrs.push_back({"overload_name", overload});
-  for (const program::NamedArgument& argument : node.args) {
-    const auto* integer = argument.value.as<int64_t>();
-    const auto* real = argument.value.as<double>();
-    const auto* truth = argument.value.as<bool>();
-    const auto* text = argument.value.as<std::string>();
-    const auto* list = argument.value.as<program::Arguments>();
-    const char* key = argument.name.c_str();
-    if (argument.value.is_none()) continue;
-    if (integer != nullptr) {
-      attrs.push_back({key, *integer});
-    } else if (real != nullptr) {
-      attrs.push_back({key, *real});
-    } else if (truth != nullptr) {
-      attrs.push_back({key, *truth});
-    } else if (text != nullptr) {
-      attrs.push_back({key, *text});
-    } else if (argument.value.as<program::ValueRef>() != nullptr) {
-      inputs.push_back(context.value_of(argument.value));
-    } else if (list != nullptr && !list->empty() && list->front().as<program::ValueRef>() != nullptr) {
-      for (V v : context.tensors(argument.name)) inputs.push_back(v);
-    } else if (list != nullptr) {
-      attrs.push_back({key, context.ints(argument.name)});
-    }
-  }
-  auto& opsets = builder_.model().opsets;
-  if (std::none_of(opsets.begin(), opsets.end(), [&](const auto& o) { return o.domain == domain; })) {
-    opsets.push_back({domain, 1});
-  }
-  Values outputs = builder_.ops(name, std::move(inputs), node.outputs.size(), std::move(attrs));
-  builder_.graph().nodes.back().domain = domain;
-  return outputs;
 }
 
 void Lowerer::note_unsupported(const program::Node& node, const std::string& why) {

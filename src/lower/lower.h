@@ -8,6 +8,7 @@
 
 #include "lower/builder.h"
 #include "lower/context.h"
+#include "lower/custom_op.h"
 #include "program/program.h"
 #include "support/error.h"
 
@@ -18,6 +19,7 @@ struct LowerOptions {
   bool fold_constants = true;
   bool export_params = true;              // false: weights become inputs of the model
   bool custom_ops_keep = false;           // unknown operators become nodes of their own domain
+  Translations translations;              // users' own lowerings
   std::vector<std::string> input_names;   // of the tensor inputs, in order; empty: as captured
   std::vector<std::string> output_names;  // empty: Program::output_names
 };
@@ -78,7 +80,6 @@ class Lowerer {
   void lower_node(const program::Graph& graph, const program::Node& node);
   Values call(const program::Graph& graph, const program::Node& node);
   Values stand_ins(const program::Graph& graph, const program::Node& node);
-  Values keep_custom_op(const program::Graph& graph, const program::Node& node);
   void note_unsupported(const program::Node& node, const std::string& why);
   void define_results(const program::Graph& graph, const program::Node& node, Values results);
   V defined(const program::Value& recorded, V v, const std::string& suffix);

@@ -61,8 +61,9 @@ Shape broadcast_shapes(const Shape& a, const Shape& b) {
 std::vector<InferredType> infer_types(const Model& model, const Node& node) {
   const NodeTypes scene{model, node};
   std::vector<InferredType> types(node.outputs.size());
+  if (!node.domain.empty()) return types;
   for (std::size_t i = 0; i < types.size(); ++i) types[i].dtype = result_dtype(scene, i);
-  const detail::ShapeRule rule = node.domain.empty() ? detail::shape_rule(node.op_type) : nullptr;
+  const detail::ShapeRule rule = detail::shape_rule(node.op_type);
   if (rule != nullptr && !types.empty()) types[0].shape = rule(scene);
   return types;
 }

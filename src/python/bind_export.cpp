@@ -19,6 +19,7 @@
 #include "python/option_dict.h"
 #include "python/stage_dict.h"
 #include "python/trace_recorder.h"
+#include "python/translate.h"
 
 namespace modelexport::python {
 
@@ -48,6 +49,7 @@ ExportOptions read_options(const nb::dict& given) {
   take(given, "explain", options.explain);
   take(given, "capture", options.capture);
   take(given, "specialised", options.specialised);
+  options.translations = read_translations(given);
   options.on_stage = stage_observer(given);
   options.metadata = metadata_level(metadata);
   return options;
