@@ -81,9 +81,9 @@ bool fold_batch_norm(onnx::Model& model, const PassContext& context) {
   Uses uses(model);
   bool changed = false;
   for (onnx::Node& norm : model.graph.nodes) {
-    if (norm.op_type != "BatchNormalization" || norm.outputs.size() != 1) continue;
+    if (!is(norm, "BatchNormalization") || norm.outputs.size() != 1) continue;
     onnx::Node* conv = uses.producer[norm.inputs[0]].node;
-    if (conv == nullptr || conv->op_type != "Conv" || uses.count[norm.inputs[0]] != 1) continue;
+    if (conv == nullptr || !is(*conv, "Conv") || uses.count[norm.inputs[0]] != 1) continue;
     if (!fold(model, *conv, norm)) continue;
     // The convolution now makes what the normalisation made, graph outputs included.
     conv->outputs[0] = norm.outputs[0];

@@ -15,9 +15,9 @@ bool for_each_pair(onnx::Model& model, std::string_view op_type, Merge&& merge) 
   Uses uses(model);
   bool changed = false;
   onnx::for_each_node(model.graph, [&](onnx::Graph& graph, onnx::Node& second) {
-    if (second.op_type != op_type) return;
+    if (!is(second, op_type)) return;
     const Place first = uses.producer[second.inputs[0]];
-    if (first.node == nullptr || first.graph != &graph || first.node->op_type != op_type ||
+    if (first.node == nullptr || first.graph != &graph || !is(*first.node, op_type) ||
         uses.count[second.inputs[0]] != 1) {
       return;
     }

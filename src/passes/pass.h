@@ -24,6 +24,8 @@ bool merge_transposes(onnx::Model& model, const PassContext& context);
 bool merge_reshapes(onnx::Model& model, const PassContext& context);
 // A weight that is only used transposed is written transposed; its Transpose nodes go.
 bool transpose_weights(onnx::Model& model, const PassContext& context);
+// Rotary position embeddings written out become RotaryEmbedding, from opset 23 on.
+bool fuse_rotary(onnx::Model& model, const PassContext& context);
 // Nodes and initializers that no output needs.
 bool remove_dead(onnx::Model& model, const PassContext& context);
 

@@ -4,7 +4,7 @@ namespace modelexport::passes {
 
 void run_passes(onnx::Model& model, const PassContext& context) {
   using Pass = bool (*)(onnx::Model&, const PassContext&);
-  for (const Pass pass : {remove_dead, merge_transposes, merge_reshapes}) pass(model, context);
+  for (const Pass pass : {remove_dead, merge_transposes, merge_reshapes, fuse_rotary}) pass(model, context);
   if (context.optimize) {
     for (const Pass pass : {fold_batch_norm, merge_equal_nodes, divide}) pass(model, context);
   }

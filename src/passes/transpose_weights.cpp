@@ -19,7 +19,7 @@ std::optional<Perm> common_permutation(const Uses& uses, onnx::ValueId value) {
   const auto& readers = uses.readers[value];
   if (readers.empty() || readers.size() != uses.count[value]) return std::nullopt;
   for (const onnx::Node* reader : readers) {
-    if (reader->op_type != "Transpose" || !reader->domain.empty()) return std::nullopt;
+    if (!is(*reader, "Transpose")) return std::nullopt;
     const onnx::Attribute* attribute = reader->find("perm");
     if (attribute == nullptr) return std::nullopt;
     const auto& perm = std::get<Perm>(attribute->value);

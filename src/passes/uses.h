@@ -1,12 +1,18 @@
 // Who reads and who makes each value; what most passes need to know first.
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "onnx/model.h"
 #include "passes/pass.h"
 
 namespace modelexport::passes {
+
+// Whether a node is ONNX's own operator of that name.
+inline bool is(const onnx::Node& node, std::string_view op_type) {
+  return node.op_type == op_type && node.domain.empty();
+}
 
 // Where a node stands; node pointers stay valid while no node is added or removed.
 struct Place {
