@@ -21,6 +21,7 @@ from modelexport.exceptions import (
     ModelExportError,
     OutputError,
     UnsupportedOperatorError,
+    VerificationError,
 )
 from modelexport.exporting import run_export
 
@@ -35,6 +36,7 @@ __all__ = [
     "ModelExportError",
     "OutputError",
     "UnsupportedOperatorError",
+    "VerificationError",
     "__version__",
     "batch_export",
     "export",
@@ -92,6 +94,8 @@ def export(
         trace_data_dependent (str): what a trace does where Python code looks at data that depends on the inputs:
             "export" (default) leaves the model to torch.export; "specialise" follows the example's data and lists the
             places in the result's ``capture["specialised"]`` and in the sidecar.
+        verify (bool): run the written file in onnxruntime on the example inputs and on others of the same shapes,
+            dtypes and ranges, and compare with the model; default False.
         kwargs (dict): keyword arguments of forward, beside ``inputs``.
         require_context (bool): an operation whose module neither torch nor its neighbours tell is an error, rather
             than the root's.
@@ -109,5 +113,6 @@ def export(
         AuxiliaryOperationError: a size that the model computes has no ONNX form.
         ContextInheritanceError: with ``require_context``, names the operations.
         OutputError: the file cannot be written.
+        VerificationError: with ``verify``, the file computes something else; it is removed.
     """
     return run_export(model, inputs, path, kwargs)

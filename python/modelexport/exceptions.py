@@ -48,5 +48,9 @@ class AuxiliaryOperationError(ModelExportError):
     """An auxiliary operation could not be processed."""
 
 
+class VerificationError(ModelExportError):
+    """The written file does not compute what the model computes; it was removed."""
+
+
 class InternalError(ModelExportError):
     """An invariant of this library is broken: please report it."""

@@ -13,15 +13,17 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 
-from modelexport.capture import capture, check_count, from_program
+from modelexport.capture import capture, check_count, from_program, unwrapped
 from modelexport.captured import Captured, CapturedTrace
 from modelexport.environment import read_environment
-from modelexport.exceptions import InvalidInputError, OutputError, UnsupportedOperatorError
+from modelexport.exceptions import InvalidInputError, OutputError, UnsupportedOperatorError, VerificationError
 from modelexport.fallback import with_fallback
+from modelexport.inputs import call_inputs
 from modelexport.monitor import MemoryPeak
 from modelexport.options import ExportOptions, parse_options
 from modelexport.progress import Stages
 from modelexport.trace import trace_path, write_trace
+from modelexport.verification import verify
 
 logger = logging.getLogger("modelexport")
 
@@ -71,6 +73,9 @@ def run_export(
     with Stages(options.verbose or environment.explain_auxiliary) as stages:
         watching = {"explain": environment.explain_auxiliary, "on_stage": stages.begin}
         report = strategy.write(Job(model, inputs, target, options, stages, watching))
+        if options.verify:
+            with stages.stage("verify"):
+                _verify(model, inputs, target, options)
         export_time = time.perf_counter() - start
         for decision in report["decisions"]:
             logger.info("auxiliary %s", decision)
@@ -145,6 +150,19 @@ def _check_output_axes(captured: Captured, outputs: Any) -> None:
             )
 
 
+def _verify(model: torch.nn.Module | ExportedProgram, inputs: Any, target: Path, options: ExportOptions) -> None:
+    """Compares the file with the model, and removes it where they differ."""
+    if isinstance(model, ExportedProgram):
+        raise InvalidInputError("verify cannot be given for an ExportedProgram: the model itself is needed")
+    plain = unwrapped(model)
+    try:
+        verify(plain, call_inputs(plain, inputs, options.kwargs, options.input_names), target, options)
+    except VerificationError:
+        for path in (target, sidecar_path(target), target.with_name(target.name + ".data")):
+            path.unlink(missing_ok=True)
+        raise
+
+
 def _check_model(model: object) -> None:
     if not isinstance(model, ExportedProgram | torch.nn.Module):
         raise InvalidInputError(
@@ -165,12 +183,17 @@ def _checked_path(path: str | os.PathLike[str]) -> Path:
     return target
 
 
+def sidecar_path(target: Path) -> Path:
+    """Where the hierarchy of the model ``target`` is written."""
+    return target.with_name(f"{target.stem}_hierarchy.json")
+
+
 def _core_fields(path: str, options: ExportOptions, strategy: Strategy, report: Mapping[str, Any]) -> dict[str, Any]:
     target = Path(path)
     return {
         "output_path": path,
         "onnx_path": path,
-        "hierarchy_path": str(target.with_name(f"{target.stem}_hierarchy.json")),
+        "hierarchy_path": str(sidecar_path(target)),
         "strategy": strategy.name,
         "total_operations": report["total_operations"],
         "tagged_operations": report["tagged_operations"],

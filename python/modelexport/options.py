@@ -42,6 +42,7 @@ class ExportOptions:
     fallback: bool = True
     capture: Literal["export", "trace", "auto"] = "export"
     trace_data_dependent: Literal["export", "specialise"] = "export"
+    verify: bool = False
     kwargs: Mapping[str, Any] | None = None
     require_context: bool = False
     verbose: bool = False
@@ -80,6 +81,7 @@ _FLAGS = (
     "external_data",
     "buffer_outputs",
     "fallback",
+    "verify",
     "require_context",
     "verbose",
 )

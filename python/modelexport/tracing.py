@@ -207,16 +207,18 @@ class Trace:
 
     def reads(self, tensor: Any, what: str) -> None:
         """An observer's; see :class:`modelexport.data_guards.Observer`."""
-        if self.recorder.depends(tensor):
+        if not self.recorder.running and self.recorder.depends(tensor):
             self._read(f"{what} reads data")
 
     def shares(self, what: str) -> None:
         """An observer's."""
-        self._read(f"{what} hands out memory")
+        if not self.recorder.running:
+            self._read(f"{what} hands out memory")
 
     def leaves(self, what: str) -> None:
         """An observer's."""
-        self._stop(f"{what} runs")
+        if not self.recorder.running:
+            self._stop(f"{what} runs")
 
     @contextlib.contextmanager
     def lifting(self) -> Iterator[None]:
@@ -230,7 +232,8 @@ class Trace:
 
     def made(self, tensor: torch.Tensor) -> None:
         """An observer's."""
-        self.recorder.add_constant(tensor)
+        if not self.recorder.running:
+            self.recorder.add_constant(tensor)
 
     def _is_constant(self, tensor: torch.Tensor, is_lifted: bool) -> bool:
         """Whether nothing in a tensor that no recorded call made can come from the inputs.

@@ -125,6 +125,9 @@ constexpr Key kKeys[] = {
     {"metadata", read_text, [](auto& options, auto& value) { options.metadata = metadata_of(value); }},
     {"buffer_outputs", read_flag, [](auto& options, auto& value) { options.buffer_outputs = value.boolean(); }},
     {"custom_ops", read_text, [](auto& options, auto& value) { options.custom_ops_keep = keeps(value); }},
+    {"capture", read_text, nullptr},
+    {"trace_data_dependent", read_text, nullptr},
+    {"verify", read_flag, nullptr},
     {"fallback", read_flag, [](auto&, auto&) {}},  // which takes Python; the core has none
     {"require_context", read_flag, [](auto& options, auto& value) { options.require_context = value.boolean(); }},
 };

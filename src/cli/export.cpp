@@ -24,6 +24,8 @@ struct Options {
   std::string inputs;
   std::string metadata;
   std::string weights;
+  std::string capture;
+  bool verify = false;
   int64_t opset = 0;
   bool no_fold = false;
   bool optimize = false;
@@ -58,6 +60,8 @@ Config settings_of(const Options& options) {
   if (options.keep_custom_ops) config.set("custom_ops", {std::string("keep")});
   if (!options.metadata.empty()) config.set("metadata", {options.metadata});
   if (!options.weights.empty()) config.set("weights", {options.weights});
+  if (!options.capture.empty()) config.set("capture", {options.capture});
+  if (options.verify) config.set("verify", {true});
   if (!options.inputs.empty()) config.set("input_specs", parse_inputs(options.inputs));
   return config;
 }
@@ -149,6 +153,9 @@ void add_capture_options(CLI::App& command, Options& options) {
              options.strategy);
   command.add_flag("--no-builtin-tracking", options.no_builtin_tracking,
                    "htp: let torch.onnx.export write the file, and project the modules onto its nodes");
+  add_choice(command, "--capture", "What sees the operators: a trace, torch.export, or a trace where that is sound",
+             {"export", "trace", "auto"}, options.capture);
+  command.add_flag("--verify", options.verify, "Compare the written file with the model in onnxruntime");
   command.add_option("--model-class", options.model_class, "Class or function of a .py file that makes the model")
       ->option_text("NAME");
   command.add_option("--inputs", options.inputs, "Example inputs: \"input_ids=int64[1,128] mask=bool[1,128]\"")

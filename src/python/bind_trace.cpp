@@ -57,6 +57,7 @@ void bind_trace(nb::module_& module) {
       .def_prop_ro("module_path", &TraceRecorder::module_path)
       .def("call", &TraceRecorder::call, nb::arg("function"), nb::arg("args"), nb::arg("kwargs"))
       .def_rw("lifting", &TraceRecorder::lifting)
+      .def_ro("running", &TraceRecorder::running)
       .def("depends", &TraceRecorder::depends, nb::arg("tensor"))
       .def("add_output", &TraceRecorder::add_output, nb::arg("leaf").none())
       .def("finish", &TraceRecorder::finish)

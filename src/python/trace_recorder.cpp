@@ -19,6 +19,18 @@ using program::ValueRef;
 
 namespace {
 
+// Sets a flag for as long as it lives.
+class Raised {
+ public:
+  explicit Raised(bool& flag) : flag_(flag) { flag_ = true; }
+  Raised(const Raised&) = delete;
+  Raised& operator=(const Raised&) = delete;
+  ~Raised() { flag_ = false; }
+
+ private:
+  bool& flag_;
+};
+
 // The call `callable(*args, **kwargs)` of Python.
 nb::object apply(nb::handle callable, nb::handle args, nb::handle kwargs) {
   PyObject* result = PyObject_Call(callable.ptr(), args.ptr(), kwargs.ptr());
@@ -257,14 +269,18 @@ bool TraceRecorder::sizes_depend(const Operator& op, const std::vector<Argument>
 }
 
 nb::object TraceRecorder::run(const Operator& op, nb::handle args, nb::handle kwargs) {
-  nb::object guard = disable_dispatcher_();
-  if (!op.is_watched) return apply(op.run, args, kwargs);
-  const nb::tuple watched(hooks_.watch(op.overload, args, kwargs));
-  if (args_depend_ && nb::cast<bool>(watched[1]) && !is_number(watched[0])) {
-    guard.reset();
-    hooks_.read(fmt::format("{} reads its arguments' data", op.name));
+  nb::object result;
+  bool reads = false;
+  {
+    const Raised running_now(running);
+    const nb::object guard = disable_dispatcher_();
+    if (!op.is_watched) return apply(op.run, args, kwargs);
+    const nb::tuple watched(hooks_.watch(op.overload, args, kwargs));
+    result = watched[0];
+    reads = nb::cast<bool>(watched[1]);
   }
-  return nb::borrow(watched[0]);
+  if (args_depend_ && reads && !is_number(result)) hooks_.read(fmt::format("{} reads its arguments' data", op.name));
+  return result;
 }
 
 bool TraceRecorder::add_results(const Operator& op, nb::handle result, bool depends, std::vector<ValueId>& ids) {

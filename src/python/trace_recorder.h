@@ -54,6 +54,8 @@ class TraceRecorder {
   nb::object call(nb::handle function, nb::tuple args, nb::dict kwargs);
   // Set while Python's data, known not to hold what depends on the inputs, becomes a tensor (torch.tensor).
   bool lifting = false;
+  // An operator runs; what its implementation does in Python is its own affair.
+  bool running = false;
   void add_constant(nb::handle tensor);
   // Whether the contents may depend on the inputs or on chance; true for tensors that are not known.
   [[nodiscard]] bool depends(nb::handle tensor) const;
