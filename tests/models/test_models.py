@@ -44,7 +44,7 @@ def test_exports_with_parity_and_right_tags(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", HANDMADE)
-@pytest.mark.parametrize("opset", [14, 17, 18, 21, 23])
+@pytest.mark.parametrize("opset", [14, 17, 18, 21, 23, 28])
 @pytest.mark.parametrize("settings", [{}, {"do_constant_folding": False}, {"optimize": True}], ids=str)
 def test_every_setting_gives_the_same_results(name: str, opset: int, settings: dict[str, bool], tmp_path: Path) -> None:
     torch.manual_seed(0)

@@ -93,12 +93,31 @@ V full_mask(Builder& b, const Attention& a) {
   return b.expand(a.mask, sizes);
 }
 
-// From opset 23 on, one node says it all for 4-D tensors.
-V attention_node(Builder& b, const Attention& a) {
+// (batch, heads, positions, features): what is missing in front is 1.
+std::vector<int64_t> missing_axes(int64_t rank) {
+  return rank == 2 ? std::vector<int64_t>{0, 1} : rank == 3 ? std::vector<int64_t>{1} : std::vector<int64_t>{};
+}
+
+V spread(Builder& b, V x, const Size& batch, const Size& heads) {
+  return b.expand(x, {batch, heads, b.size_of(x, 2), b.size_of(x, 3)});
+}
+
+// From opset 23 on, one node says it all. It broadcasts key and value heads alone: torch also the batch, and the query.
+V attention_node(Builder& b, Attention a, const Sizes& out) {
+  const auto rank = static_cast<int64_t>(out.size());
+  const std::vector<int64_t> added = missing_axes(rank);
+  for (V* x : {&a.query, &a.key, &a.value}) *x = b.unsqueeze(*x, added);
+  if (a.mask && rank == 3 && rank_of(b, a.mask) == 3) a.mask = b.unsqueeze(a.mask, added);
+  const Size batch = rank > 2 ? out.front() : 1;
+  const Size heads = rank > 3 ? out[1] : 1;
+  const bool alike = b.size_of(a.key, 1) == b.size_of(a.value, 1);
+  a.query = spread(b, a.query, batch, heads);
+  for (V* x : {&a.key, &a.value}) *x = spread(b, *x, batch, alike ? b.size_of(*x, 1) : heads);
   const V masked = a.mask ? fully_masked(b, additive_bias(b, a.mask, b.dtype(a.query))) : V{};
   Attrs attrs{{"scale", a.scale}};
   if (a.is_causal) attrs.push_back({"is_causal", 1});
-  return zero_where(b, masked, b.op("Attention", {a.query, a.key, a.value, full_mask(b, a)}, attrs));
+  const V result = b.op("Attention", {a.query, a.key, a.value, full_mask(b, a)}, attrs);
+  return b.squeeze(zero_where(b, masked, result), added);
 }
 
 // Several query heads share a key head: (heads, positions) becomes (key heads, group, positions), so that MatMul
@@ -155,14 +174,18 @@ Attention arguments(Context& c, std::string_view mask) {
   return a;
 }
 
+bool is_one_node(const Context& c, const Attention& a) {
+  const int64_t rank = c.out_rank();
+  const bool same_rank = c.rank("query") == rank && c.rank("key") == rank && c.rank("value") == rank;
+  const bool fits = !a.mask || rank_of(c.b, a.mask) <= rank;
+  return same_rank && rank <= 4 && fits && a.dropout == 0 && !(a.is_causal && a.mask) && c.n_outputs() == 1;
+}
+
 Attended attention(Context& c, std::string_view mask) {
   Builder& b = c.b;
   const Attention a = arguments(c, mask);
   const bool gqa = c.node.find("enable_gqa") != nullptr && c.flag("enable_gqa");
-  const bool is_4d = c.rank("query") == 4 && c.rank("key") == 4 && c.rank("value") == 4;
-  if (b.opset() >= 23 && is_4d && a.dropout == 0 && !(a.is_causal && a.mask) && c.n_outputs() == 1) {
-    return {attention_node(b, a), {}};
-  }
+  if (b.opset() >= 23 && is_one_node(c, a)) return {attention_node(b, a, c.out_sizes()), {}};
   if (gqa) {
     const Size query_heads = b.size_of(a.query, c.rank("query") - 3);
     const Size key_heads = b.size_of(a.key, c.rank("key") - 3);
