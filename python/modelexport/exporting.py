@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 
+from modelexport import _core
 from modelexport.capture import capture, check_count, from_program, unwrapped
 from modelexport.captured import Captured, CapturedTrace
 from modelexport.environment import read_environment
@@ -22,7 +23,6 @@ from modelexport.inputs import call_inputs
 from modelexport.monitor import MemoryPeak
 from modelexport.options import ExportOptions, parse_options
 from modelexport.progress import Stages
-from modelexport.trace import trace_path, write_trace
 from modelexport.verification import verify
 
 logger = logging.getLogger("modelexport")
@@ -77,6 +77,7 @@ def run_export(
             with stages.stage("verify"):
                 _verify(model, inputs, target, options)
         export_time = time.perf_counter() - start
+        stages.end_current()
         for decision in report["decisions"]:
             logger.info("auxiliary %s", decision)
         size = report["file_bytes"] / 2**20
@@ -87,7 +88,8 @@ def run_export(
     if memory is not None:
         result |= _enhanced_metrics(report, export_time, stages, memory.megabytes())
     if environment.profiling:
-        write_trace(trace_path(target), ("export", start, export_time), [*stages.times, *report["stages"]])
+        trace = _core.trace_path(str(target))
+        _core.write_trace(trace, ("export", start, export_time), [*stages.times, *report["stages"]])
     return result
 
 

@@ -50,7 +50,7 @@ class Stages:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._finish_current()
+        self.end_current()
         if self._timer is not None:
             self._timer.cancel()
         with self._lock:
@@ -68,17 +68,18 @@ class Stages:
             yield
         finally:
             self.times.append((name, start, time.perf_counter() - start))
-            self._finish_current()
+            self.end_current()
 
     def begin(self, name: str) -> None:
         """The stage ``name`` has begun, and the one before it has ended; the core's times come in its report."""
-        self._finish_current()
+        self.end_current()
         with self._lock:
             self._current = (name, time.perf_counter())
             if self._display is not None:
                 self._display.add_task(name, total=None)
 
-    def _finish_current(self) -> None:
+    def end_current(self) -> None:
+        """The stage that was begun last has ended."""
         with self._lock:
             if self._current is None:
                 return

@@ -20,7 +20,8 @@ from modelexport import _core
 from modelexport.capture import check_count, unwrapped
 from modelexport.containers import register_containers
 from modelexport.dynamic import DynamicPlan, plan_dynamic
-from modelexport.exceptions import CaptureError, InvalidInputError
+from modelexport.environment import check_memory_for_weights
+from modelexport.exceptions import CaptureError, InvalidInputError, MemoryLimitError
 from modelexport.exporting import Job
 from modelexport.inputs import CallInputs, call_inputs, describe
 from modelexport.naming import module_rows, output_names
@@ -122,7 +123,7 @@ def _first_working(
             if written == opset:
                 return exporter
             reasons.append(f"{exporter}: wrote opset {written} instead of {opset}")
-        except InvalidInputError:
+        except (InvalidInputError, MemoryLimitError):
             raise
         except Exception as error:
             cause = error
@@ -174,6 +175,8 @@ class _ModuleWork:
                 "do_constant_folding": self.options.do_constant_folding,
                 "training": torch.onnx.TrainingMode.PRESERVE,
             }
+        if not own.get("external_data"):
+            check_memory_for_weights(_weights(self.model))
         with preserved(self.model, self.options.training):
             torch.onnx.export(self.model, call.args, str(draft), kwargs=call.kwargs, **common, **own)
 
@@ -197,6 +200,8 @@ class _ProgramWork:
     def export(self, draft: Path, exporter: Exporter) -> None:
         if exporter != "dynamo":
             raise ValueError("an ExportedProgram cannot be traced")
+        if not self.options.external_data:
+            check_memory_for_weights(list(self.program.state_dict.values()))
         torch.onnx.export(
             self.program,
             (),
@@ -270,5 +275,8 @@ def _translation_table(options: ExportOptions) -> dict[Any, Callable[..., Any]] 
 
 
 def _needs_external_data(model: torch.nn.Module, options: ExportOptions) -> bool:
-    weights = [*model.parameters(), *model.buffers()]
-    return options.external_data or sum(w.numel() * w.element_size() for w in weights) > 2**31 - 2**24
+    return options.external_data or sum(w.nbytes for w in _weights(model)) > 2**31 - 2**24
+
+
+def _weights(model: torch.nn.Module) -> list[torch.Tensor]:
+    return [*model.parameters(), *model.buffers()]

@@ -9,8 +9,11 @@
 #include "cli/config.h"
 #include "cli/read_program.h"
 #include "pipeline.h"
+#include "support/environment.h"
 #include "support/error.h"
 #include "support/json.h"
+#include "support/memory_limit.h"
+#include "support/trace.h"
 
 namespace modelexport::cli {
 namespace {
@@ -67,13 +70,23 @@ Config settings_of(const Options& options) {
 }
 
 Outcome export_pt2(Console& console, const Options& options, const Config& config) {
+  const Environment environment = read_environment();
+  MemoryLimit limit(environment.memory_limit_bytes());
+  const double start = Stages::now();
   ExportOptions exporting = export_options(config);
+  exporting.explain = environment.explain_auxiliary;
   if (options.verbose) {
     exporting.on_stage = [&console](const std::string& name) { console.err << "modelexport: " << name << '\n'; };
-    exporting.on_stage("read");
   }
-  program::Program program = read_program(options.input);
+  Stages stages;
+  stages.observer = exporting.on_stage;
+  program::Program program = stages.run("read", [&] { return read_program(options.input); });
   const ExportReport report = export_program(program, options.output, exporting);
+  for (const std::string& decision : report.decisions) console.err << "modelexport: auxiliary " << decision << '\n';
+  if (environment.profiling) {
+    for (const StageTime& time : report.stages.times()) stages.add(time);
+    write_trace(trace_path(options.output), {"export", start, Stages::now() - start}, stages.times());
+  }
   return {report.total_operations,
           report.tagged_operations,
           report.operation_trace_length,

@@ -9,6 +9,7 @@
 #include "lower/view_layout.h"
 #include "program/program_builder.h"
 #include "support/error.h"
+#include "support/memory_limit.h"
 
 namespace modelexport::lower {
 
@@ -47,8 +48,10 @@ class Functionalizer {
 
   void run() {
     std::vector<Node> nodes = std::exchange(graph_.nodes, {});
+    check_memory(nodes.size() * sizeof(Node));
     graph_.nodes.reserve(nodes.size());
     for (Node& node : nodes) {
+      check_memory();
       try {
         rewrite(node);
       } catch (const Error& error) {

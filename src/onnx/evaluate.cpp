@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "support/convert.h"
+#include "support/memory_limit.h"
 
 namespace modelexport::onnx {
 
@@ -55,6 +56,7 @@ TensorView broadcast_to(const TensorView& tensor, const std::vector<int64_t>& si
 
 Fresh make_fresh(DType dtype, std::vector<int64_t> sizes) {
   const auto bytes = static_cast<std::size_t>(product(sizes)) * size_of(dtype);
+  check_memory(bytes);
   auto buffer = std::make_shared<std::vector<std::byte>>(bytes);
   auto storage = std::make_shared<Storage>();
   storage->data = buffer->data();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "support/memory_limit.h"
+
 namespace modelexport::onnx {
 
 const Attribute* Node::find(std::string_view attribute) const {
@@ -12,6 +14,7 @@ const Attribute* Node::find(std::string_view attribute) const {
 }
 
 ValueId Model::add_value(Value value) {
+  check_memory();
   values.push_back(std::move(value));
   return static_cast<ValueId>(values.size() - 1);
 }

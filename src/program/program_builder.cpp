@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "support/error.h"
+#include "support/memory_limit.h"
 
 namespace modelexport::program {
 
@@ -125,6 +126,7 @@ bool ProgramBuilder::knows(std::string_view target) const {
 Node& ProgramBuilder::call(std::string target, std::string_view schema_text, std::vector<Argument> positional,
                            std::vector<NamedArgument> keyword, std::vector<ValueId> outputs, ScopeId scope,
                            bool recorded) {
+  check_memory();
   Node node;
   node.schema = schema_of(target, schema_text);
   node.args = node.schema != nullptr ? bind(*node.schema, std::move(positional), std::move(keyword))

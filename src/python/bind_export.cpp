@@ -20,6 +20,8 @@
 #include "python/stage_dict.h"
 #include "python/trace_recorder.h"
 #include "python/translate.h"
+#include "support/environment.h"
+#include "support/memory_limit.h"
 
 namespace modelexport::python {
 
@@ -82,6 +84,7 @@ template <typename Read>
 AnyDict export_read(const Read& read, const std::string& path, const AnyDict& options,
                     const std::vector<ModuleRow>& modules, const std::vector<std::string>& output_names) {
   const ExportOptions export_options = read_options(options);
+  MemoryLimit limit(read_environment().memory_limit_bytes());
   Stages reading;
   reading.observer = export_options.on_stage;
   double scope_seconds = 0;
@@ -130,6 +133,7 @@ AnyDict export_pt2(const std::string& source, const std::string& path, const Any
   ExportReport report;
   {
     const nb::gil_scoped_release release;
+    MemoryLimit limit(read_environment().memory_limit_bytes());
     Stages reading;
     reading.observer = export_options.on_stage;
     program::Program program = reading.run("read", [&] { return program::read_pt2(source, find_schema); });

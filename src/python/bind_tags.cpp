@@ -16,9 +16,12 @@
 #include "python/option_dict.h"
 #include "python/stage_dict.h"
 #include "support/atomic_file.h"
+#include "support/environment.h"
 #include "support/error.h"
 #include "support/json.h"
+#include "support/memory_limit.h"
 #include "tag/analysis.h"
+#include "tag/coverage.h"
 #include "tag/load.h"
 #include "tag/onnx_tags.h"
 #include "tag/query.h"
@@ -130,6 +133,12 @@ nb::dict validate_tags(const std::string& path, const std::string& sidecar) {
   return dict;
 }
 
+uint64_t check_coverage(const std::string& path) {
+  const nb::gil_scoped_release release;
+  const onnx::Model model = tag::load_onnx(path);
+  return with_context(path, [&] { return tag::check_coverage(model, {}, MetadataLevel::Full); });
+}
+
 std::vector<std::tuple<std::string, uint64_t, uint64_t>> diff_tags(const std::string& before,
                                                                    const std::string& after) {
   const nb::gil_scoped_release release;
@@ -194,6 +203,7 @@ nb::dict tag_file(const std::string& input, const std::string& output, const std
   tag::ProjectReport report;
   {
     const nb::gil_scoped_release release;
+    MemoryLimit limit(read_environment().memory_limit_bytes());
     report = tag::tag_file(input, module_infos(modules), options);
   }
   nb::dict dict = to_python(report.summary);
@@ -251,6 +261,8 @@ void bind_tags(nb::module_& module) {
       nb::arg("path"), nb::arg("by") = "tag", nb::arg("source") = "auto", "Nodes of each value of a field.");
   module.def("validate_tags", &validate_tags, nb::arg("path"), nb::arg("sidecar") = "",
              "What differs between an ONNX file's tags and its sidecar's.");
+  module.def("check_coverage", &check_coverage, nb::arg("path"),
+             "Nodes of an ONNX file; raises where one has no tag or no name of its own.");
   module.def("diff_tags", &diff_tags, nb::arg("before"), nb::arg("after"),
              "(tag, nodes before, nodes after) for each tag whose number of nodes differs.");
   module.def("export_csv", &export_csv, nb::arg("path"), nb::arg("csv_path"), nb::arg("source") = "auto",

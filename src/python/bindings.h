@@ -13,6 +13,7 @@ void bind_trace(nanobind::module_& module);
 void bind_ops(nanobind::module_& module);
 void bind_tags(nanobind::module_& module);
 void bind_cli(nanobind::module_& module);
+void bind_environment(nanobind::module_& module);
 
 // What Python raised as the core's Error: modelexport.exceptions by kind, anything else Internal.
 [[nodiscard]] Error error_of(const nanobind::python_error& raised);

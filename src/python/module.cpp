@@ -13,4 +13,5 @@ NB_MODULE(_core, module) {
   bind_ops(module);
   bind_tags(module);
   bind_cli(module);
+  bind_environment(module);
 }

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "support/memory_limit.h"
 #include "tag/python_list.h"
 #include "tag/records.h"
 #include "tag/role.h"
@@ -121,6 +122,7 @@ TagSummary tag_model(onnx::Model& model, const ModuleTree& modules, const TagOpt
   assign_roles(model);
   NodeNames names(model, options.keep_names);
   for_each_node_of(model, [&](onnx::Node& node) {
+    check_memory();
     count(summary, node);
     remove_own_keys(node, options.metadata);
     if (node.scope >= modules.size()) return;

@@ -13,6 +13,7 @@ from typing import Any
 from modelexport import _core
 
 __all__ = [
+    "check_coverage",
     "compare_tag_distributions",
     "export_tags_to_csv",
     "get_tag_statistics",
@@ -106,6 +107,15 @@ def validate_tag_consistency(path: StrPath, sidecar_path: StrPath | None = None)
     if fields:
         result["field_mismatches"] = fields
     return result
+
+
+def check_coverage(path: StrPath) -> int:
+    """Return the number of nodes of an ONNX file, each of which has a tag and a name of its own.
+
+    Raises:
+        CoverageValidationError: some have not; the message counts them and names the first.
+    """
+    return _core.check_coverage(os.fspath(path))
 
 
 def export_tags_to_csv(path: StrPath, csv_path: StrPath) -> None:

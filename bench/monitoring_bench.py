@@ -1,0 +1,71 @@
+"""What monitoring costs: the same export with and without it, taking turns.
+
+    python bench/monitoring_bench.py [--models bert-base,gpt2] [--repeat 15]
+
+Prints the median of the differences between neighbours as a share of the median export without monitoring. Profiling
+(MODELEXPORT_ENABLE_PROFILING=1) is monitoring and a trace file; its share is printed too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import torch
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / "python")]
+from tests.models.zoo_models import REAL_MODELS  # noqa: E402
+
+from modelexport.strategies.htp.htp_hierarchy_exporter import HierarchyExporter  # noqa: E402
+
+PROFILING = "MODELEXPORT_ENABLE_PROFILING"
+FORMS = ("plain", "monitored", "profiled")
+
+
+def seconds(form: str, program: torch.export.ExportedProgram, path: Path) -> float:
+    """One export of a captured program: the capture would only hide the cost."""
+    exporter = HierarchyExporter(enable_performance_monitoring=form == "monitored")
+    os.environ[PROFILING] = str(int(form == "profiled"))
+    start = time.perf_counter()
+    exporter.export(program, None, path)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", default="bert-base,gpt2")
+    parser.add_argument("--repeat", type=int, default=15)
+    options = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+    for name in options.models.split(","):
+        model = REAL_MODELS[name].build().eval()
+        args, kwargs = REAL_MODELS[name].inputs()
+        with torch.no_grad():
+            start = time.perf_counter()
+            program = torch.export.export(model, args, kwargs, strict=False)
+            capture = time.perf_counter() - start
+        with tempfile.TemporaryDirectory() as folder:
+            rounds = [
+                {form: seconds(form, program, Path(folder) / "model.onnx") for form in FORMS}
+                for _ in range(options.repeat + 1)
+            ][1:]
+        plain = statistics.median(times["plain"] for times in rounds)
+        parts = []
+        for form in FORMS[1:]:
+            extra = statistics.median(times[form] - times["plain"] for times in rounds)
+            parts.append(
+                f"{form} +{extra * 1e3:.2f} ms = {extra / plain:.2%}, {extra / (plain + capture):.2%} with the capture"
+            )
+        print(f"{name:12s} {plain * 1e3:.0f} ms beyond the capture ({capture:.2f} s); {'; '.join(parts)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
