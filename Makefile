@@ -7,7 +7,7 @@ VENV := .venv/bin
 export PYTHONPATH := $(CURDIR)/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup build demo test lint bench fuzz zoo zoo-transformers zoo-timm zoo-dynamic zoo-trace zoo-opinfo docs clean
+.PHONY: help setup build demo test lint bench fuzz zoo zoo-transformers zoo-timm zoo-dynamic zoo-trace zoo-opinfo ray docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -46,6 +46,9 @@ zoo-trace: build  ## both zoos traced: parity on other inputs, the same files as
 zoo-opinfo: build  ## every sample that torch has for its operators: export, parity
 	OMP_NUM_THREADS=1 $(VENV)/python -m tests.zoo.opinfo --jobs $(JOBS)
 
+ray: build  ## batches on a local Ray cluster, one of whose workers is killed
+	OMP_NUM_THREADS=1 $(VENV)/python -m pytest -q -m zoo tests/batch
+
 lint: build  ## formatting, static analysis and the include rules
 	scripts/lint.sh
 
@@ -53,6 +56,7 @@ bench: build  ## times and memory against torch.onnx.export
 	$(VENV)/python bench/export_bench.py
 	$(VENV)/python bench/core_bench.py
 	$(VENV)/python bench/memory_bench.py
+	$(VENV)/python bench/carry_bench.py
 
 fuzz: setup  ## run each fuzz target for SECONDS_EACH seconds
 	cmake -S . -B build-fuzz -G Ninja -DMODELEXPORT_PYTHON=OFF -DMODELEXPORT_FUZZ=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo \
@@ -61,9 +65,8 @@ fuzz: setup  ## run each fuzz target for SECONDS_EACH seconds
 	scripts/fuzz.sh build-fuzz $(SECONDS_EACH)
 
 docs: build  ## the documentation site, in build/site
-	$(VENV)/python -m pip install -q mkdocs-material mkdocstrings[python]
 	$(VENV)/python scripts/write_operators.py
-	$(VENV)/python -m mkdocs build --strict --site-dir build/site
+	NO_MKDOCS_2_WARNING=1 $(VENV)/python -m mkdocs build --strict --site-dir build/site
 
 clean:  ## remove what was built (not .venv)
 	rm -rf build build-* dist python/modelexport/_core*.so python/modelexport/_core.pyi

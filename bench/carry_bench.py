@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / "python")]
-from tests.models.carrying import MODELS, TOOLS, carried, measure  # noqa: E402
+from tests.models.carrying import MODELS, TOOLS, Measured, carried, measure  # noqa: E402
 
 import modelexport  # noqa: E402
 
@@ -32,7 +32,7 @@ def main() -> None:
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
-    print("| model | made by | nodes | right | exact | merged | inherited | root |\n|---|---|---|---|---|---|---|---|")
+    found: dict[tuple[str, str], Measured] = {}
     for name in options.models.split(","):
         torch.manual_seed(0)
         model, inputs = MODELS[name]()
@@ -40,13 +40,25 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"{name}.onnx"
             modelexport.export(model, inputs, path, fallback=False)
-            for tool in (None, *options.tools.split(",")):
-                found = measure(model, inputs, path if tool is None else carried(path, tool), tool)
-                shares = [found.right, *(found.provenance[p] for p in ("exact", "merged", "inherited", "fallback"))]
-                cells = " | ".join(f"{share / found.nodes:.0%}" for share in shares)
-                print(f"| {name} | {tool or 'export'} | {found.nodes} | {cells} |", flush=True)
-                for call, why in found.failures.items() if options.verbose else ():
-                    print(f"    {call[0]}@{call[1]}: {why}")
+            for tool in options.tools.split(","):
+                found[name, tool] = measure(model, inputs, carried(path, tool), tool)
+                for call, why in found[name, tool].failures.items() if options.verbose else ():
+                    print(f"    {call[0]}@{call[1]}: {why}", flush=True)
+    print_table(found)
+
+
+def print_table(found: dict[tuple[str, str], Measured]) -> None:
+    """A row a tool: the share of right nodes of each model, and where the tags of all nodes came from."""
+    models = list(dict.fromkeys(name for name, _ in found))
+    sources = {"exact": "exact", "merged": "merged", "inherited": "inherited", "fallback": "root"}
+    print(f"\n| made by | {' | '.join(f'{name}: right' for name in models)} | {' | '.join(sources.values())} |")
+    print("|---" * (1 + len(models) + len(sources)) + "|")
+    for tool in dict.fromkeys(tool for _, tool in found):
+        rows = [found[name, tool] for name in models]
+        nodes = sum(row.nodes for row in rows)
+        right = [f"{row.right / row.nodes:.0%} of {row.nodes}" for row in rows]
+        shares = [f"{sum(row.provenance[source] for row in rows) / nodes:.0%}" for source in sources]
+        print(f"| {tool} | {' | '.join(right + shares)} |")
 
 
 if __name__ == "__main__":

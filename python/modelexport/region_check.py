@@ -228,10 +228,12 @@ def check_regions(
 
     Args:
         model: the module, in the mode (training or not) that it was exported in.
-        args, kwargs: inputs for ``model.forward``; any dtypes and shapes that the file accepts.
+        args: inputs for ``model.forward``; any dtypes and shapes that the file accepts.
+        kwargs: the same by name.
         onnx_path: the file, written with its metadata.
         feeds: the same inputs as numpy arrays by ONNX input name.
-        rtol, atol: tolerance for floating point; ``atol`` is relative to the largest element.
+        rtol: tolerance for floating point.
+        atol: the same, relative to the largest element.
         noise: for quantised files, the root mean square of the error, relative to that of the tensor, at which two
             tensors still count as the same.
         optimised: for files that an optimiser made, which drops reshapes: tensors of the same elements in the same
