@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import collections
+import operator
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 _MISSING = object()
+_CONTAINERS = (list, dict, set, collections.deque)
+# state.preserved() restores the hooks of a forward; nothing else adds any.
+_HOOKS = frozenset(name for name in vars(torch.nn.Module()) if "hooks" in name)
 # Values that are as good as the same when they are equal.
 _PLAIN = (int, float, complex, str, bytes, bool, torch.Size, torch.dtype, torch.device, type(None))
 
@@ -14,55 +20,43 @@ _PLAIN = (int, float, complex, str, bytes, bool, torch.Size, torch.dtype, torch.
 class Attributes:
     """The attributes of a model's modules as they are now; containers among them with what they hold."""
 
-    def __init__(self, model: torch.nn.Module) -> None:
-        self._modules = [(path, module, dict(vars(module))) for path, module in model.named_modules()]
+    def __init__(self, modules: Sequence[tuple[str, torch.nn.Module]]) -> None:
+        self._modules = [(path, vars(module), dict(vars(module))) for path, module in modules]
         self._contents = [
-            (f"{path}.{name}".lstrip("."), value, value.copy())
+            (path, name, value, value.copy())
             for path, _, before in self._modules
             for name, value in before.items()
-            if type(value) in (list, dict, set) and name not in _HOOKS
+            if isinstance(value, _CONTAINERS) and name not in _HOOKS
         ]
 
-    def changed(self) -> str | None:
-        """The name of an attribute that is another than before; None when all are the same."""
-        for path, module, before in self._modules:
-            after = vars(module)
-            for name in before.keys() | after.keys():
-                if not _same(before.get(name, _MISSING), after.get(name, _MISSING)):
-                    return f"{path}.{name}".lstrip(".")
-        for name, container, content in self._contents:
-            if not _same_content(container, content):
-                return name
-        return None
-
-    def restore(self) -> None:
-        """Puts everything back."""
-        for _, container, content in self._contents:
-            if not _same_content(container, content):
+    def restore(self) -> str | None:
+        """Puts everything back; the name of an attribute that was another, None when all were the same."""
+        changed = None
+        for path, name, container, content in self._contents:
+            if not _same_items(container, content):
                 container.clear()
-                (container.extend if isinstance(container, list) else container.update)(content)
-        for _, module, before in self._modules:
-            after = vars(module)
-            for name, value in before.items():
-                if after.get(name, _MISSING) is not value:
-                    after[name] = value
-            for name in after.keys() - before.keys():
-                del after[name]
-
-
-# state.preserved() restores these.
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+                (container.update if isinstance(container, dict | set) else container.extend)(content)
+                changed = changed or f"{path}.{name}"
+        for path, after, before in self._modules:
+            if len(after) == len(before) and all(map(operator.is_, after.values(), before.values())):
+                continue
+            for name in after.keys() | before.keys():
+                if not _same(after.get(name, _MISSING), before.get(name, _MISSING)):
+                    changed = changed or f"{path}.{name}"
+            after.clear()
+            after.update(before)
+        return None if changed is None else changed.lstrip(".")
 
 
 def _same(a: Any, b: Any) -> bool:
     return a is b or (type(a) is type(b) and isinstance(a, _PLAIN) and a == b)
 
 
-def _same_content(container: Any, content: Any) -> bool:
+def _same_items(container: Any, content: Any) -> bool:
     if isinstance(container, set):
         return bool(container == content)
     if len(container) != len(content):
         return False
-    if isinstance(container, dict):
-        return all(name in container and _same(container[name], value) for name, value in content.items())
-    return all(_same(a, b) for a, b in zip(container, content, strict=True))
+    if isinstance(container, dict) and not all(map(_same, container.values(), content.values())):
+        return False
+    return all(map(_same, container, content))

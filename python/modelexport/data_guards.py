@@ -52,6 +52,7 @@ SHARERS = (
 )
 # Functions that make tensors of Python's data, and of tensors in it.
 MAKERS = ("tensor", "as_tensor", "asarray", "from_numpy", "frombuffer")
+_NUMBERS = (int, float, complex, type(None))
 # Classes whose calls run operators out of sight.
 _LEAVERS: dict[Any, str] = {
     HigherOrderOperator: "the higher-order operator",
@@ -172,3 +173,5 @@ def _read_inside(data: Any, what: str, observer: Observer) -> None:
     for leaf in pytree.tree_leaves(data):
         if isinstance(leaf, torch.Tensor):
             observer.reads(leaf, what)
+        elif not isinstance(leaf, _NUMBERS) and type(leaf).__module__ != "numpy":
+            observer.shares(f"{what} of a {type(leaf).__name__}")

@@ -8,46 +8,63 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import _ops
 from torch._dispatch.python import enable_python_dispatcher
+from torch._ops import OpOverload
 from torch._subclasses.schema_check_mode import SchemaCheckMode
 
 Call = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 """``call(operator, args, kwargs)`` runs an operator and returns what it returns."""
 
 
-class _Mode(SchemaCheckMode):  # type: ignore[no-untyped-call]
-    def __init__(self, call: Call) -> None:
-        super().__init__()
-        self._call = call
+_KEY = torch._C.DispatchKey.PreDispatch
+_PYTHON = torch._C.DispatchKey.Python
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return self._call(func, args, kwargs or {})
+
+class _Mode(SchemaCheckMode):  # type: ignore[no-untyped-call]
+    """Says to torch that there is something to do before dispatch; what it is, is said for each operator."""
 
 
 @contextlib.contextmanager
 def calls_go_to(call: Call) -> Iterator[None]:
     """Sends every operator that this thread calls to ``call``; what ``call`` itself calls runs as always."""
-    mode = _Mode(call)
-    dispatch = torch._library.utils.handle_dispatch_mode
+    thread = threading.get_ident()
+    look_up = OpOverload._get_dispatch
+    include = torch._C._dispatch_tls_set_dispatch_key_included
+    is_excluded = torch._C._dispatch_tls_is_dispatch_key_excluded
+    kernels: dict[OpOverload[..., Any], Callable[..., Any]] = {}
 
-    def direct(curr_mode: Any, op_overload: Any, *args: Any, **kwargs: Any) -> Any:
-        # torch would look for tensor subclasses among the arguments first.
-        if curr_mode is mode:
-            return call(op_overload, args, kwargs)
-        return dispatch(curr_mode, op_overload, *args, **kwargs)  # type: ignore[no-untyped-call]
+    def kernel(operator: OpOverload[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            include(_KEY, False)
+            try:
+                return call(operator, args, kwargs)
+            finally:
+                include(_KEY, True)
+
+        return run
+
+    def get_dispatch(operator: OpOverload[..., Any], key: torch._C.DispatchKey) -> Any:
+        # torch asks this at each call before dispatch; its own answer is slow, and pops and pushes the mode. What torch
+        # calls with modes switched off (torch.tensor fills a tensor so) is not for us either.
+        if key != _KEY or is_excluded(_PYTHON) or threading.get_ident() != thread:
+            return look_up(operator, key)
+        if operator not in kernels:
+            kernels[operator] = kernel(operator)
+        return kernels[operator]
 
     with enable_python_dispatcher():
-        _ops._set_mode_pre_dispatch(mode)  # type: ignore[no-untyped-call]
-        torch._library.utils.handle_dispatch_mode = direct
+        _ops._set_mode_pre_dispatch(_Mode())  # type: ignore[no-untyped-call]
+        OpOverload._get_dispatch = get_dispatch  # type: ignore[method-assign, assignment]
         try:
             yield
         finally:
-            torch._library.utils.handle_dispatch_mode = dispatch
+            OpOverload._get_dispatch = look_up  # type: ignore[method-assign]
             _ops.unset_mode_pre_dispatch(None, schema_check=True)  # type: ignore[no-untyped-call]
 
 

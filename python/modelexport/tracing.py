@@ -11,7 +11,7 @@ import dis
 import gc
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,8 @@ UNWATCHED = frozenset(
         *("chunk", "pad", "narrow"),
     )
 )
+
+Modules = Sequence[tuple[str, torch.nn.Module]]
 
 _DATA_TAGS = (torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape)
 _STORAGE = torch._C.TensorBase.untyped_storage
@@ -103,38 +105,36 @@ class Trace:
             set(UNWATCHED),
         )
         try:
-            _check_model(model)
-            self._name_modules(model)
-            self._name_state(model)
-            self._name_inputs(model, call)
-            self._add_outputs(self._run(model))
+            modules = list(model.named_modules(remove_duplicate=False))
+            state = [t for _, m in modules for t in (*m._parameters.values(), *m._buffers.values()) if t is not None]
+            _check_model(modules)
+            self._name_modules(modules)
+            self._name_inputs(call, state)
+            self._add_outputs(self._run(model, modules, state))
         finally:
             self.recorder.finish()
 
     # ---- what tensors and modules are --------------------------------------------------------------------------------
 
-    def _name_modules(self, model: torch.nn.Module) -> None:
-        for path, module in model.named_modules():
+    def _name_modules(self, modules: Modules) -> None:
+        add_state = self.recorder.add_state
+        for path, module in modules:
             self.recorder.add_module(module, path, qualified_class_name(type(module)))
-
-    def _name_state(self, model: torch.nn.Module) -> None:
-        for prefix, module in model.named_modules(remove_duplicate=False):
-            start = f"{prefix}." if prefix else ""
+            start = f"{path}." if path else ""
             for name, parameter in module._parameters.items():
                 if parameter is not None:
-                    self.recorder.add_state(parameter, "parameter", start + name, True)
+                    add_state(parameter, "parameter", start + name, True)
             for name, buffer in module._buffers.items():
                 if buffer is not None:
-                    persistent = name not in module._non_persistent_buffers_set
-                    self.recorder.add_state(buffer, "buffer", start + name, persistent)
+                    add_state(buffer, "buffer", start + name, name not in module._non_persistent_buffers_set)
             for name, value in vars(module).items():
                 if isinstance(value, torch.Tensor):
-                    self.recorder.add_state(value, "constant", start + name, False)
+                    add_state(value, "constant", start + name, False)
 
-    def _name_inputs(self, model: torch.nn.Module, call: CallInputs) -> None:
+    def _name_inputs(self, call: CallInputs, state: Sequence[torch.Tensor]) -> None:
         """The leaves as the program's inputs; those that share memory with others are copied first."""
         leaves = call.leaves()
-        taken = {_STORAGE(tensor)._cdata for tensor in (*model.parameters(), *model.buffers())}
+        taken = {_STORAGE(tensor)._cdata for tensor in state}
         values = []
         for leaf in leaves:
             value = leaf.value
@@ -150,10 +150,9 @@ class Trace:
 
     # ---- the run -----------------------------------------------------------------------------------------------------
 
-    def _run(self, model: torch.nn.Module) -> Any:
-        tensors = [*model.parameters(), *model.buffers()]
-        before = [(tensor.data_ptr(), _version(tensor)) for tensor in tensors]
-        attributes = Attributes(model)
+    def _run(self, model: torch.nn.Module, modules: Modules, state: Sequence[torch.Tensor]) -> Any:
+        before = [(tensor.data_ptr(), _version(tensor)) for tensor in state]
+        attributes = Attributes(modules)
         results = None
         try:
             with _frozen_heap(), _export_branches(), _module_calls(self.recorder), guarded(self):
@@ -164,14 +163,13 @@ class Trace:
                     pass
                 except Exception as error:
                     self._reason = self._reason or f"forward fails under the trace: {type(error).__name__}: {error}"
-            changed = attributes.changed()
         finally:
-            attributes.restore()
+            changed = attributes.restore()
             self._restore_tensors()
         if self._reason is None and changed is not None:
             self._reason = f"forward sets {changed}"
         saved = {id(tensor) for tensor, _ in self.recorder.saved}
-        for tensor, (pointer, version) in zip(tensors, before, strict=True):
+        for tensor, (pointer, version) in zip(state, before, strict=True):
             if tensor.data_ptr() != pointer or (_version(tensor) != version and id(tensor) not in saved):
                 self._reason = self._reason or "forward changes a parameter or buffer by other means than its operators"
         if self._reason is not None:
@@ -275,7 +273,7 @@ def _surroundings() -> str | None:
     return None
 
 
-def _check_model(model: torch.nn.Module) -> None:
+def _check_model(modules: Modules) -> None:
     reason = pre_dispatch.unavailable()
     if reason is not None:
         raise NotTraceableError(reason)
@@ -284,7 +282,7 @@ def _check_model(model: torch.nn.Module) -> None:
             "the process has frozen its heap (gc.freeze), so that new tensors cannot be told from old"
         )
     seen: dict[torch.nn.Module, str] = {}
-    for path, module in model.named_modules(remove_duplicate=False):
+    for path, module in modules:
         if isinstance(module, torch.jit.ScriptModule):
             raise NotTraceableError(f"{path or 'the model'} is a scripted module")
         if isinstance(module, torch._dynamo.OptimizedModule) or module._compiled_call_impl is not None:
@@ -292,8 +290,9 @@ def _check_model(model: torch.nn.Module) -> None:
         if module in seen:
             raise NotTraceableError(f"{seen[module]} is also known as {path}, and only torch.export tells them apart")
         seen[module] = path
-    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-        _check_plain(tensor, name)
+        for name, tensor in (*module._parameters.items(), *module._buffers.items()):
+            if tensor is not None:
+                _check_plain(tensor, f"{path}.{name}".lstrip("."))
 
 
 def _check_plain(tensor: torch.Tensor, name: str) -> None:
@@ -338,7 +337,8 @@ def _export_branches() -> Iterator[None]:
 @contextlib.contextmanager
 def _module_calls(recorder: _core.TraceRecorder) -> Iterator[None]:
     """Tells ``recorder`` when modules are entered and left, their hooks included, as torch.export counts it."""
-    original: Callable[..., Any] = torch.nn.Module.__call__
+    # Not __call__ itself, which has a slot in C in every subclass.
+    original: Callable[..., Any] = torch.nn.Module._call_impl
     enter, leave = recorder.enter, recorder.leave
 
     def call(module: torch.nn.Module, /, *args: Any, **kwargs: Any) -> Any:
@@ -348,8 +348,8 @@ def _module_calls(recorder: _core.TraceRecorder) -> Iterator[None]:
         finally:
             leave()
 
-    torch.nn.Module.__call__ = call  # type: ignore[method-assign]
+    torch.nn.Module._call_impl = call  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
-        torch.nn.Module.__call__ = original  # type: ignore[method-assign]
+        torch.nn.Module._call_impl = original  # type: ignore[method-assign]

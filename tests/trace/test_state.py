@@ -55,13 +55,13 @@ def test_statistics_of_a_model_in_training_are_undone(path: Path) -> None:
 
 def test_torch_is_as_before(path: Path) -> None:
     names = ("tolist", "numpy", "data", "__repr__", "new_tensor", "untyped_storage")
-    before = [vars(torch.Tensor).get(name) for name in names], torch.tensor, nn.Module.__call__
-    handlers = dict(torch._library.utils.__dict__)
+    before = [vars(torch.Tensor).get(name) for name in names], torch.tensor, nn.Module._call_impl
+    look_up = torch._ops.OpOverload._get_dispatch
     traced(nn.Linear(2, 2), torch.ones(1, 2), path)
     with pytest.raises(modelexport.InvalidInputError):
         modelexport.export(nn.Linear(2, 2), torch.ones(1, 3), str(path), capture="trace")
-    assert ([vars(torch.Tensor).get(name) for name in names], torch.tensor, nn.Module.__call__) == before
-    assert torch._library.utils.__dict__ == handlers
+    assert ([vars(torch.Tensor).get(name) for name in names], torch.tensor, nn.Module._call_impl) == before
+    assert torch._ops.OpOverload._get_dispatch is look_up
     assert not torch.compiler.is_exporting()
     assert torch.tensor([torch.tensor(1), torch.tensor(2)]).tolist() == [1, 2]
 
