@@ -26,7 +26,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.zoo.pool import Lost, run_each
 
-SECONDS_EACH = 600
+SECONDS_EACH = 1800
 PRELOAD = ("tests.models.zoo_models", "tests.zoo.timm_zoo", "modelexport", "onnxruntime")
 
 
@@ -146,13 +146,16 @@ def main() -> None:
     parser.add_argument("--largest", type=int, default=30)
     parser.add_argument("--only", help="names, comma separated")
     parser.add_argument("--repeat", type=int, default=20)
+    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--json", type=Path, help="results by name; those that are in the file are not measured again")
     options = parser.parse_args()
     names = options.only.split(",") if options.only else largest(options.largest)
     known = json.loads(options.json.read_text()) if options.json and options.json.exists() else {}
     results = {name: Measured(**known[name]) for name in names if name in known}
     missing = [name for name in names if name not in results]
-    for name, answer in run_each(functools.partial(measure, options.repeat), missing, 1, SECONDS_EACH, PRELOAD):
+    for name, answer in run_each(
+        functools.partial(measure, options.repeat), missing, options.jobs, SECONDS_EACH, PRELOAD
+    ):
         results[name] = Measured(problem=str(answer)) if isinstance(answer, Lost) else answer
         print(row(name, results[name]), flush=True)
         if options.json:

@@ -112,7 +112,17 @@ def build(model_type: str, recipe: Sequence[tuple[tuple[str, ...], int]]) -> tor
         if hasattr(part, "use_cache"):
             part.use_cache = False
     torch.manual_seed(0)
-    return AutoModel.from_config(config).eval()
+    model = AutoModel.from_config(config).eval()
+    vary_constants(model)
+    return model
+
+
+def vary_constants(model: torch.nn.Module) -> None:
+    """Makes the weights that start as all zeros or all ones differ, so that no two experts score the same."""
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.is_floating_point() and weight.numel() > 0 and bool((weight == weight.flatten()[0]).all()):
+                weight.add_(0.1 * torch.randn_like(weight))
 
 
 # ---- inputs ----------------------------------------------------------------------------------------------------------
@@ -141,7 +151,7 @@ def _inputs(model: Any, batch: int, length: int, extra: Sequence[str], frames_fi
     mels = int(_setting(config, ("num_mel_bins", "input_feat_per_channel", "feature_size"), 80))
     frames = 2 * int(_setting(config, ("max_source_positions",), 50))
     mask = torch.ones(batch, length, dtype=torch.int64)
-    mask[1:, length - 2 :] = 0
+    mask[-1:, length - 2 :] = 0  # the last row ends in padding
     made: dict[str, Callable[[], torch.Tensor]] = {
         "input_ids": lambda: torch.randint(3, VOCABULARY, (batch, length)),
         "attention_mask": lambda: mask,
