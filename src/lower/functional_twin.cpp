@@ -25,7 +25,7 @@ std::string functional_name(std::string_view base) {
   std::string name(base);
   const std::size_t dunder = name.find("::__i");
   if (dunder != std::string::npos && name.ends_with("__")) return name.erase(dunder + 4, 1);
-  if (name.ends_with('_')) name.pop_back();
+  if (name.ends_with('_') && !name.ends_with("__")) name.pop_back();
   return name;
 }
 
@@ -78,8 +78,8 @@ std::optional<std::size_t> arguments_beyond(const Schema& mutating, const Schema
   return static_cast<std::size_t>(std::ranges::count(given, false));
 }
 
-const Schema* find_twin(const Schema& mutating) {
-  const std::string name = functional_name(base_name(mutating.name));
+// Among the overloads of `name`.
+const Schema* find_twin(const Schema& mutating, const std::string& name) {
   const std::string_view overload = std::string_view(mutating.name).substr(base_name(mutating.name).size());
   const Entry* same_overload = find_op(name + std::string(overload));
   if (same_overload != nullptr && arguments_beyond(mutating, same_overload->schema)) return &same_overload->schema;
@@ -107,7 +107,11 @@ std::vector<std::size_t> written_arguments(const Schema& mutating) {
   return positions;
 }
 
-const Schema* functional_twin(const Schema& mutating) { return find_twin(mutating); }
+const Schema* functional_twin(const Schema& mutating) {
+  const std::string name = functional_name(base_name(mutating.name));
+  const Schema* twin = find_twin(mutating, name);
+  return twin != nullptr ? twin : find_twin(mutating, name + "_functional");
+}
 
 std::vector<NamedArgument> twin_arguments(const Schema& mutating, const Schema& twin, std::vector<NamedArgument> args) {
   std::vector<NamedArgument> result;

@@ -126,7 +126,9 @@ def compare(
     assert len(actual) == len(expected), f"{what}: {len(actual)} outputs, expected {len(expected)}"
     for i, (ours, theirs) in enumerate(zip(actual, map(as_pairs, expected), strict=True)):
         usual_rtol, usual_atol = TOLERANCES.get(theirs.dtype, (0, 0))
-        scale = max(1.0, float(theirs.abs().max())) if normwise and theirs.numel() else 1.0
+        scale = (
+            max(1.0, float(theirs.abs().max())) if normwise and theirs.is_floating_point() and theirs.numel() else 1.0
+        )
         torch.testing.assert_close(
             ours,
             theirs.contiguous(),

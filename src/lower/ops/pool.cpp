@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "lower/ops/elementwise.h"
 #include "lower/ops/families.h"
 #include "lower/ops/spatial.h"
 
@@ -198,13 +199,20 @@ V sum_over(Context& c, const Window& w, V x, double divisor) {
   return b.mul(b.op("AveragePool", {x}, attrs), b.scalar(elements / divisor, b.dtype(x)));
 }
 
+// Integers are divided towards zero; the mean as a float may be just below the integer that it is.
+V divided_towards_zero(Builder& b, V mean, DType dtype) {
+  return is_floating(dtype) ? mean : b.cast(b.mul(mean, number_like(b, 1 + 1e-6, mean)), dtype);
+}
+
 template <std::size_t N>
 Values avg_pool(Context& c) {
   const Window w = window(c, N);
-  return {with_batch_axis(c.b, c.tensor("self"), c.rank("self") == N + 2, [&](V x) {
+  const DType dtype = is_floating(c.out_dtype()) ? c.out_dtype() : DType::Float32;
+  const V pooled = with_batch_axis(c.b, c.operand("self", dtype), c.rank("self") == N + 2, [&](V x) {
     if (c.has("divisor_override")) return sum_over(c, w, x, c.number("divisor_override"));
     return trimmed(c, w, average(c, w, x));
-  })};
+  });
+  return {divided_towards_zero(c.b, pooled, c.out_dtype())};
 }
 
 // ---- unpool ----

@@ -1,0 +1,59 @@
+"""Every row of the op table goes through onnxruntime, at every kind of opset."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch.utils import _pytree as pytree
+
+from modelexport import _core
+
+from .harness import OPSETS, Operation, capture, check_program, flat_results
+from .opinfo import Batch
+from .own_samples import ARGUMENTS, ELSEWHERE, FIRST_RESULT, UNPREDICTABLE
+from .row_samples import calls, overload_of
+
+ROWS = {
+    schema.partition("(")[0].partition("::")[2]: schema for schema in _core.op_schemas() if schema.startswith("aten::")
+}
+LEFT_OUT = {name for names in ELSEWHERE.values() for name in names.split()}
+# ONNX has operators on the bits of integers from opset 18.
+BITWISE = ("bitwise_and", "bitwise_or", "bitwise_xor", "__and__", "__or__", "__xor__")
+
+
+def operations(name: str) -> list[Operation]:
+    """Calls of a row's operator: own samples where there are some, else torch's."""
+    overload = overload_of(ROWS[name])
+    own = ARGUMENTS.get(name, UNPREDICTABLE.get(name))
+    if own is None:
+        return calls(overload)
+    function: Callable[..., Any] = overload
+    if name in UNPREDICTABLE:
+        function = lambda *args, **kwargs: pytree.tree_map(torch.zeros_like, overload(*args, **kwargs))  # noqa: E731
+    if name in FIRST_RESULT:
+        function = lambda *args, **kwargs: overload(*args, **kwargs)[0]  # noqa: E731
+    return [
+        Operation(function, args[:-1], args[-1]) if isinstance(args[-1], dict) else Operation(function, args, {})
+        for args in own
+    ]
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if name not in LEFT_OUT])
+def test_row(name: str) -> None:
+    batch = Batch(operations(name))
+    assert batch.operations, "no samples: add some to own_samples.py"
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = flat_results(batch(*batch.tensors()))
+        program = capture(batch, batch.tensors())
+    assert str(overload_of(ROWS[name])) in {str(node.target) for node in program.graph.nodes}
+    opsets = [opset for opset in OPSETS if opset >= 18 or not name.startswith(BITWISE)]
+    check_program(program, [(batch.tensors(), expected)], opsets, normwise=name.startswith("fft_"))
+
+
+def test_exceptions_are_rows() -> None:
+    assert {*ARGUMENTS, *UNPREDICTABLE, *LEFT_OUT} <= set(ROWS)
