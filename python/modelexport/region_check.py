@@ -171,7 +171,8 @@ def _foreign_read(
     close: Any,
 ) -> str | None:
     """Why reading ``name`` from outside is wrong, or ``None``; ``called`` are the modules that run inside the call."""
-    if name in initializers:
+    # Exporters name a copy of a parameter after the parameter.
+    if name in initializers or name in weights:
         plain = name.removesuffix("_transposed").removesuffix("_folded_bias").removesuffix("_folded")
         if plain not in weights:
             return None
@@ -190,6 +191,15 @@ def _foreign_read(
     if any(close(value, given) for given in seen.inputs):
         return None
     return f"reads {name}, which is none of the module's inputs"
+
+
+def _constants(graph: Any, weights: Iterable[str]) -> set[str]:
+    """Tensors that nodes compute from neither inputs nor parameters."""
+    varying = {given.name for given in graph.input} | set(weights)
+    constants: set[str] = set()
+    for node in graph.node:
+        (varying if _reads(node) & varying else constants).update(node.output)
+    return constants
 
 
 def _belongs(names: Iterable[str], modules: Iterable[str]) -> bool:
@@ -275,6 +285,7 @@ def check_regions(
     weights = _owners(model)
     called = _called_inside(seen)
     quantized = _quantized(graph.node)
+    constants = _constants(graph, weights)
     report = RegionReport()
     for call, nodes in regions.items():
         if call not in seen:
@@ -288,7 +299,8 @@ def check_regions(
         wrong = [index for index in missing if _is_used(model, args, kwargs, call, index, seen)]
         problem = f"no node of the region makes output {wrong[0]}: {_form(seen[call], wrong[0])}" if wrong else None
         inside = set(made)
-        outside = {quantized.get(name, name) for node in nodes for name in _reads(node) if name not in inside} - inside
+        outside = {quantized.get(name, name) for node in nodes for name in _reads(node) if name not in inside}
+        outside -= inside | constants
         for name in sorted(outside):
             if problem is None and call[0] != "":
                 problem = _foreign_read(call, name, values, seen[call], weights, initializers, called[call], close)
