@@ -7,7 +7,7 @@ VENV := .venv/bin
 export PYTHONPATH := $(CURDIR)/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup build demo test lint bench fuzz zoo zoo-transformers zoo-timm zoo-dynamic zoo-trace zoo-opinfo ray docs clean
+.PHONY: help setup build demo test lint bench scale package fuzz zoo zoo-transformers zoo-timm zoo-dynamic zoo-trace zoo-opinfo ray docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -57,6 +57,13 @@ bench: build  ## times and memory against torch.onnx.export
 	$(VENV)/python bench/core_bench.py
 	$(VENV)/python bench/memory_bench.py
 	$(VENV)/python bench/carry_bench.py
+
+scale: build  ## .pt2 files: 12 GB of weights, 100,000 calls, and 4 GB against cp
+	$(VENV)/python bench/scale_bench.py
+	$(VENV)/python bench/copy_bench.py
+
+package: build  ## the Debian package, in build/
+	cpack --config build/CPackConfig.cmake -B build
 
 fuzz: setup  ## run each fuzz target for SECONDS_EACH seconds
 	cmake -S . -B build-fuzz -G Ninja -DMODELEXPORT_PYTHON=OFF -DMODELEXPORT_FUZZ=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo \

@@ -22,7 +22,7 @@ namespace modelexport {
 
 namespace {
 
-lower::LowerOptions lower_options(const ExportOptions& options) {
+lower::LowerOptions lower_options(const PipelineOptions& options) {
   lower::LowerOptions result;
   result.opset = options.opset;
   result.fold_constants = options.fold_constants;
@@ -71,7 +71,7 @@ const program::Schema* find_schema(std::string_view target) {
   return entry == nullptr ? nullptr : &entry->schema;
 }
 
-onnx::Model lower_program(program::Program& program, const ExportOptions& options, ExportReport& report) {
+onnx::Model lower_program(program::Program& program, const PipelineOptions& options, ExportReport& report) {
   check_opset(options.opset);
   report.stages.observer = options.on_stage;
   report.operation_trace_length = 0;
@@ -107,7 +107,7 @@ onnx::Model lower_program(program::Program& program, const ExportOptions& option
   return model;
 }
 
-ExportReport export_program(program::Program& program, const std::string& path, const ExportOptions& options) {
+ExportReport export_program(program::Program& program, const std::string& path, const PipelineOptions& options) {
   ExportReport report;
   onnx::Model model = lower_program(program, options, report);
 

@@ -2,64 +2,22 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "lower/custom_op.h"
+#include "modelexport/export.h"
 #include "onnx/model.h"
 #include "program/program.h"
-#include "support/stages.h"
-#include "tag/tag.h"
 
 namespace modelexport {
 
-struct ExportOptions {
-  int64_t opset = 20;
-  bool fold_constants = true;
-  bool optimize = false;  // fold BatchNormalization into convolutions, fuse across modules (provenance merged)
-  MetadataLevel metadata = MetadataLevel::Full;
-  bool external_data = false;                          // forced; above 2 GB it is used anyway
-  bool link_weights = false;                           // weights stay in the mapped files that they lie in
-  bool export_params = true;                           // false: parameters become inputs of the model
-  bool keep_initializers_as_inputs = false;            // parameters are listed as inputs too, as their defaults
-  bool buffer_outputs = false;                         // new values of mutated buffers as extra outputs
-  bool custom_ops_keep = false;                        // unknown operators become nodes of their own domain
-  lower::Translations translations;                    // users' own lowerings
-  bool durable = false;                                // wait until the files are on the disk
-  std::vector<std::string> input_names;                // of user inputs; empty: as captured
-  std::vector<std::string> output_names;               // empty: the output structure's keys
-  std::string strategy = "htp_builtin";                // as the sidecar says
-  std::string capture;                                 // how the program was captured, as the sidecar says
-  std::vector<std::string> specialised;                // where the capture followed the example's data
-  bool require_context = false;                        // a call that cannot inherit a scope is an error, not the root's
-  bool explain = false;                                // fill in ExportReport::decisions
-  std::function<void(const std::string&)> on_stage{};  // told the name of each stage as it begins
-};
-
-// What happened: counts (docs/tags.md) and times.
-struct ExportReport {
-  uint64_t total_operations = 0;
-  uint64_t tagged_operations = 0;
-  uint64_t operation_trace_length = 0;
-  uint64_t native_op_regions = 0;
-  uint64_t unrecorded_operations = 0;  // nodes whose ATen call has no module record
-  uint64_t merged_operations = 0;
-  uint64_t inherited_operations = 0;
-  uint64_t fallback_operations = 0;
-  uint64_t auxiliary_operations = 0;
-  uint64_t tagged_auxiliary = 0;
-  uint64_t inherited_auxiliary = 0;
-  uint64_t fallback_auxiliary = 0;
-  std::map<std::string, uint64_t> auxiliary_types;
-  std::vector<std::string> mutated;    // buffers and inputs that the model writes
-  std::vector<std::string> decisions;  // one line for each auxiliary operation: its tag, and why
-  uint64_t file_bytes = 0;             // of the model and its external data
-  uint64_t linked_bytes = 0;           // of weights that stay in other files
-  // "inheritance", "fallback", "functionalize", "lower", "passes", "tag", "write"
-  Stages stages;
+// What only a caller in this process can ask for, beside the public options.
+struct PipelineOptions : ExportOptions {
+  lower::Translations translations;      // users' own lowerings
+  std::string capture;                   // how the program was captured, as the sidecar says
+  std::vector<std::string> specialised;  // where the capture followed the example's data
 };
 
 // Throws Error for an opset that cannot be written.
@@ -70,9 +28,9 @@ const program::Schema* find_schema(std::string_view target);
 
 // Writes `path` and `<stem>_hierarchy.json` beside it, both or neither.
 // Throws Error; nothing is left at `path` that was not there before.
-ExportReport export_program(program::Program& program, const std::string& path, const ExportOptions& options);
+ExportReport export_program(program::Program& program, const std::string& path, const PipelineOptions& options);
 
 // The stages up to the model in memory (no tags, nothing written); for tests and benchmarks.
-onnx::Model lower_program(program::Program& program, const ExportOptions& options, ExportReport& report);
+onnx::Model lower_program(program::Program& program, const PipelineOptions& options, ExportReport& report);
 
 }  // namespace modelexport

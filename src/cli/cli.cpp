@@ -1,11 +1,14 @@
 #include "cli/cli.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <exception>
 #include <ostream>
 
 #include "cli/command.h"
+#include "modelexport/export.h"
 #include "support/error.h"
 
 namespace modelexport::cli {
@@ -14,8 +17,15 @@ namespace {
 using AddCommand = void (*)(CLI::App&, Action&);
 
 // The commands, in the order that --help lists them.
-constexpr AddCommand kCommands[] = {add_export, add_analyze, add_inspect, add_query, add_stats,  add_validate,
-                                    add_diff,   add_tag,     add_carry,   add_batch, add_version};
+constexpr AddCommand kCommands[] = {add_export,     add_analyze, add_inspect, add_query, add_stats,
+                                    add_validate,   add_diff,    add_tag,     add_carry, add_batch,
+                                    add_completion, add_manual,  add_version};
+
+std::string help_footer() {
+  std::string text = "modelexport COMMAND --help has every option and examples.\n\nExit codes:\n";
+  for (const ExitCode& exit : kExitCodes) text += fmt::format("  {:<3} {}\n", exit.code, exit.meaning);
+  return text;
+}
 
 int exit_code(ErrorKind kind) {
   switch (kind) {
@@ -69,7 +79,8 @@ int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostre
   Console console{out, err, host};
   CLI::App app("Exports PyTorch models to ONNX and keeps track of the module that each node came from.", "modelexport");
   app.require_subcommand(1);
-  app.set_version_flag("--version", MODELEXPORT_VERSION);
+  app.set_version_flag("--version", std::string(version()));
+  app.footer(help_footer());
   Action action;
   for (const AddCommand add : kCommands) add(app, action);
   if (arguments.empty()) return report(console, "a command is required (see modelexport --help)", kUsage);

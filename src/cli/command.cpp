@@ -9,20 +9,39 @@
 #include "support/atomic_file.h"
 
 namespace modelexport::cli {
+namespace {
 
-void add_choice(CLI::App& command, const std::string& option, const std::string& description,
-                const std::vector<std::string>& names, const std::function<void(std::size_t)>& choose) {
-  const std::string list = fmt::format("{}", fmt::join(names, ", "));
-  command
-      .add_option_function<std::string>(
-          option,
-          [=](const std::string& name) {
-            const auto found = std::find(names.begin(), names.end(), name);
-            if (found == names.end()) throw CLI::ValidationError(option, fmt::format("'{}' is none of {}", name, list));
-            choose(static_cast<std::size_t>(found - names.begin()));
-          },
-          fmt::format("{}: {}", description, list))
-      ->option_text("NAME");
+constexpr std::string_view kBetweenChoices = ", ";
+
+}  // namespace
+
+CLI::Option& add_choice(CLI::App& command, const std::string& option, const std::string& description,
+                        const std::vector<std::string>& names, const std::function<void(std::size_t)>& choose) {
+  const std::string list = fmt::format("{}", fmt::join(names, kBetweenChoices));
+  return *command
+              .add_option_function<std::string>(
+                  option,
+                  [=](const std::string& name) {
+                    const auto found = std::find(names.begin(), names.end(), name);
+                    if (found == names.end())
+                      throw CLI::ValidationError(option, fmt::format("'{}' is none of {}", name, list));
+                    choose(static_cast<std::size_t>(found - names.begin()));
+                  },
+                  fmt::format("{}: {}", description, list))
+              ->type_name(list)
+              ->option_text("NAME");
+}
+
+std::vector<std::string> choices_of(const CLI::Option& option) {
+  const std::string list = option.get_type_name();
+  std::vector<std::string> choices;
+  std::size_t begin = 0;
+  for (std::size_t end; (end = list.find(kBetweenChoices, begin)) != std::string::npos;) {
+    choices.push_back(list.substr(begin, end - begin));
+    begin = end + kBetweenChoices.size();
+  }
+  if (!choices.empty()) choices.push_back(list.substr(begin));
+  return choices;
 }
 
 void add_source_option(CLI::App& command, tag::TagSource& source) {

@@ -13,14 +13,32 @@
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace modelexport::cli {
 
-// Exit codes; docs/cli.md. Errors have those of exit_code(ErrorKind).
+// Exit codes. Errors have those of exit_code(ErrorKind).
 inline constexpr int kOk = 0;
 inline constexpr int kFindings = 1;
 inline constexpr int kUsage = 2;
+struct ExitCode {
+  int code;
+  const char* meaning;
+};
+inline constexpr ExitCode kExitCodes[] = {
+    {kOk, "done"},
+    {kFindings, "done, with findings: validate and diff found differences, query found no node"},
+    {kUsage, "the command line is wrong"},
+    {3, "the input is wrong: no ONNX file, a sidecar of another model or version, a query that does not parse"},
+    {4, "the file system refused: a missing file, a full disk"},
+    {5, "the model has operators without an ONNX form; all are listed"},
+    {6, "a node would have been written without a tag"},
+    {7, "out of memory"},
+    {8, "torch.export cannot capture the model"},
+    {70, "a bug of this program; please report it"},
+    {130, "interrupted"},
+};
 
 struct Console {
   std::ostream& out;
@@ -42,25 +60,30 @@ void add_diff(CLI::App& app, Action& action);
 void add_tag(CLI::App& app, Action& action);
 void add_carry(CLI::App& app, Action& action);
 void add_batch(CLI::App& app, Action& action);
+void add_completion(CLI::App& app, Action& action);
+void add_manual(CLI::App& app, Action& action);
 void add_version(CLI::App& app, Action& action);
 
 // ---- shared options ----
 template <typename T>
 using Choices = std::vector<std::pair<std::string, T>>;
 // An option whose value is one of these names.
-void add_choice(CLI::App& command, const std::string& option, const std::string& description,
-                const std::vector<std::string>& names, const std::function<void(std::size_t)>& choose);
+CLI::Option& add_choice(CLI::App& command, const std::string& option, const std::string& description,
+                        const std::vector<std::string>& names, const std::function<void(std::size_t)>& choose);
 template <typename T>
-void add_choice(CLI::App& command, const std::string& option, const std::string& description, const Choices<T>& choices,
-                T& value) {
+CLI::Option& add_choice(CLI::App& command, const std::string& option, const std::string& description,
+                        const Choices<T>& choices, T& value) {
   std::vector<std::string> names;
   for (const auto& [name, choice] : choices) names.push_back(name);
-  add_choice(command, option, description, names, [choices, &value](std::size_t i) { value = choices[i].second; });
+  return add_choice(command, option, description, names,
+                    [choices, &value](std::size_t i) { value = choices[i].second; });
 }
-inline void add_choice(CLI::App& command, const std::string& option, const std::string& description,
-                       const std::vector<std::string>& names, std::string& value) {
-  add_choice(command, option, description, names, [names, &value](std::size_t i) { value = names[i]; });
+inline CLI::Option& add_choice(CLI::App& command, const std::string& option, const std::string& description,
+                               const std::vector<std::string>& names, std::string& value) {
+  return add_choice(command, option, description, names, [names, &value](std::size_t i) { value = names[i]; });
 }
+// The names, of an option that add_choice() made; none of any other.
+[[nodiscard]] std::vector<std::string> choices_of(const CLI::Option& option);
 void add_source_option(CLI::App& command, tag::TagSource& source);
 void add_metadata_option(CLI::App& command, MetadataLevel& level);
 void add_output_option(CLI::App& command, std::string& path);

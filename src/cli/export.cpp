@@ -1,4 +1,6 @@
 // modelexport export: a model to ONNX. A .pt2 file needs no Python; everything else is the host's to load and capture.
+#include "modelexport/export.h"
+
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -7,8 +9,8 @@
 
 #include "cli/command.h"
 #include "cli/config.h"
-#include "cli/read_program.h"
-#include "pipeline.h"
+#include "cli/progress.h"
+#include "modelexport/export.h"
 #include "support/environment.h"
 #include "support/error.h"
 #include "support/json.h"
@@ -75,17 +77,15 @@ Outcome export_pt2(Console& console, const Options& options, const Config& confi
   const double start = Stages::now();
   ExportOptions exporting = export_options(config);
   exporting.explain = environment.explain_auxiliary;
-  if (options.verbose) {
-    exporting.on_stage = [&console](const std::string& name) { console.err << "modelexport: " << name << '\n'; };
-  }
-  Stages stages;
-  stages.observer = exporting.on_stage;
-  program::Program program = stages.run("read", [&] { return read_program(options.input); });
-  const ExportReport report = export_program(program, options.output, exporting);
+  Progress progress(console.err, !options.verbose && is_terminal(console.err));
+  exporting.on_stage = [&](const std::string& name) {
+    progress.stage(name);
+    if (options.verbose) console.err << "modelexport: " << name << '\n';
+  };
+  const ExportReport report = export_program(options.input, options.output, exporting);
   for (const std::string& decision : report.decisions) console.err << "modelexport: auxiliary " << decision << '\n';
   if (environment.profiling) {
-    for (const StageTime& time : report.stages.times()) stages.add(time);
-    write_trace(trace_path(options.output), {"export", start, Stages::now() - start}, stages.times());
+    write_trace(trace_path(options.output), {"export", start, Stages::now() - start}, report.stages.times());
   }
   return {report.total_operations,
           report.tagged_operations,

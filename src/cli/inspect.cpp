@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <filesystem>
 #include <limits>
 #include <memory>
 #include <unordered_set>
@@ -12,7 +11,6 @@
 #include "support/error.h"
 #include "support/json.h"
 #include "tag/load.h"
-#include "tag/onnx_tags.h"
 #include "tag/outline.h"
 
 namespace modelexport::cli {
@@ -36,10 +34,7 @@ bool has_tag(const tag::NodeRecord& node) { return !node.tag.empty(); }
 Overview look_at(const std::string& file) {
   Overview overview;
   overview.model = tag::load_onnx(file);
-  overview.nodes = with_context(file, [&] { return tag::records_of(overview.model); });
-  if (!tag::has_tags(overview.nodes) && std::filesystem::exists(tag::sidecar_path(file))) {
-    overview.nodes = tag::load_tags(file, overview.model, tag::TagSource::Sidecar);
-  }
+  overview.nodes = tag::load_known_tags(file, overview.model);
   overview.tagged = static_cast<uint64_t>(std::count_if(overview.nodes.begin(), overview.nodes.end(), has_tag));
   overview.modules = tag::outline(overview.model, overview.nodes);
   return overview;

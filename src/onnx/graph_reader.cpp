@@ -135,7 +135,7 @@ void GraphReader::define_outputs(Message<NodeProto> node, Scope& scope) {
       node.skip();
     } else if (const auto name = node.bytes(); !name.empty()) {
       if (scope.names.contains(name)) node.fail_here("the value '" + std::string(name) + "' is made twice");
-      define(name, scope);
+      scope.pending.insert(define(name, scope));
     }
   }
 }
@@ -150,18 +150,18 @@ void GraphReader::add_node(Message<NodeProto> message, Scope& scope, Graph& grap
   Node node;
   const auto context = [&] { return "node " + std::to_string(graph.nodes.size()) + " '" + node.name + "'"; };
   in_context(context, [&] { read_node(message, scope, node); });
+  for (const ValueId output : node.outputs) scope.pending.erase(output);
   graph.nodes.push_back(std::move(node));
 }
 
 void GraphReader::read_node(Message<NodeProto> message, Scope& scope, Node& node) {
-  const auto value = [&] { return resolve(message.bytes(), scope); };
   while (message.next()) {
     switch (message.tag()) {
       case NodeProto::Input:
-        node.inputs.push_back(value());
+        node.inputs.push_back(resolve_input(message.bytes(), scope));
         break;
       case NodeProto::Output:
-        node.outputs.push_back(value());
+        node.outputs.push_back(resolve(message.bytes(), scope));
         break;
       case NodeProto::Name:
         node.name = message.string();
@@ -212,6 +212,17 @@ ValueId GraphReader::resolve(std::string_view name, Scope& scope) {
     if (const auto found = at->names.find(name); found != at->names.end()) return found->second;
   }
   return define(name, scope);
+}
+
+// ONNX wants nodes in topological order, which no graph with a cycle has. A body may use what its outer graphs made.
+ValueId GraphReader::resolve_input(std::string_view name, Scope& scope) {
+  const ValueId value = resolve(name, scope);
+  for (const Scope* at = &scope; at != nullptr; at = at->outer) {
+    if (at->pending.contains(value)) {
+      fail("input '" + std::string(name) + "' is made by this node or a later one: nodes are not in topological order");
+    }
+  }
+  return value;
 }
 
 Function GraphReader::read_function(Message<FunctionProto> message) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "onnx/external_files.h"
@@ -33,6 +34,7 @@ class GraphReader {
     int depth = 0;
     bool is_in_function = false;
     std::unordered_map<std::string_view, ValueId> names{};
+    std::unordered_set<ValueId> pending{};  // made by nodes that have not been read yet
   };
 
   Graph read_graph(Message<wire::GraphProto> message, Scope& scope);
@@ -52,6 +54,7 @@ class GraphReader {
 
   ValueId define(std::string_view name, Scope& scope);
   ValueId resolve(std::string_view name, Scope& scope);
+  ValueId resolve_input(std::string_view name, Scope& scope);
 
   Model& model_;
   FileBytes file_;

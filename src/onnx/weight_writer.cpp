@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kBlocks = 3;
 constexpr int64_t kBlockBytes = int64_t{4} << 20;
-// Of a mapped file, so much is in memory at once.
+// Of a mapped file that the kernel cannot copy from, so much is in memory at once.
 constexpr std::size_t kMappedPiece = std::size_t{8} << 20;
 constexpr int64_t kCacheLine = 64;
 
@@ -36,6 +36,8 @@ void write_as_it_lies(const TensorView& tensor, OutputFile& file) {
   const Storage& storage = *tensor.storage;
   std::span<const std::byte> rest(tensor.bytes(), stored_bytes(tensor));
   if (storage.file == nullptr) return file.write(rest);
+  const auto offset = storage.file_offset + static_cast<uint64_t>(rest.data() - storage.data);
+  rest = rest.subspan(file.copy(storage.file->descriptor(), offset, rest.size()));
   while (!rest.empty()) {
     const auto piece = rest.first(std::min(rest.size(), kMappedPiece));
     file.write(piece);

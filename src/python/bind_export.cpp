@@ -31,8 +31,8 @@ using AnyDict = nb::typed<nb::dict, nb::str, nb::any>;
 // (path, qualified class, elements of its own parameters), as named_modules() lists them.
 using ModuleRow = std::tuple<std::string, std::string, uint64_t>;
 
-ExportOptions read_options(const nb::dict& given) {
-  ExportOptions options;
+PipelineOptions read_options(const nb::dict& given) {
+  PipelineOptions options;
   std::string metadata = "full";
   take(given, "opset", options.opset);
   take(given, "fold_constants", options.fold_constants);
@@ -83,7 +83,7 @@ AnyDict to_dict(const ExportReport& report) {
 template <typename Read>
 AnyDict export_read(const Read& read, const std::string& path, const AnyDict& options,
                     const std::vector<ModuleRow>& modules, const std::vector<std::string>& output_names) {
-  const ExportOptions export_options = read_options(options);
+  const PipelineOptions export_options = read_options(options);
   MemoryLimit limit(read_environment().memory_limit_bytes());
   Stages reading;
   reading.observer = export_options.on_stage;
@@ -129,7 +129,7 @@ AnyDict export_trace(TraceRecorder& recorder, const std::string& path, const Any
 }
 
 AnyDict export_pt2(const std::string& source, const std::string& path, const AnyDict& options) {
-  const ExportOptions export_options = read_options(options);
+  const PipelineOptions export_options = read_options(options);
   ExportReport report;
   {
     const nb::gil_scoped_release release;

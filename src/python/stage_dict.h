@@ -6,7 +6,7 @@
 #include <functional>
 #include <string>
 
-#include "support/stages.h"
+#include "modelexport/stages.h"
 
 namespace modelexport::python {
 

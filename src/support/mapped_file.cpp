@@ -8,13 +8,12 @@
 #include <utility>
 
 #include "support/error.h"
-#include "support/file_descriptor.h"
 
 namespace modelexport {
 
 std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
   // Without O_NONBLOCK, opening a FIFO would wait for a writer.
-  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file) fail_system("cannot read " + path);
   struct stat status = {};
   if (::fstat(file.get(), &status) != 0) fail_system("cannot read " + path);
@@ -27,7 +26,8 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
     data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
     if (data == MAP_FAILED) fail_system("cannot map " + path);
   }
-  return std::shared_ptr<const MappedFile>(new MappedFile(path, static_cast<const std::byte*>(data), size));
+  return std::shared_ptr<const MappedFile>(
+      new MappedFile(path, std::move(file), static_cast<const std::byte*>(data), size));
 }
 
 MappedFile::~MappedFile() {

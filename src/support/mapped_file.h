@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "support/file_descriptor.h"
 #include "support/tensor_view.h"
 
 namespace modelexport {
@@ -23,16 +24,19 @@ class MappedFile {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::span<const std::byte> bytes() const { return {data_, size_}; }
   [[nodiscard]] uint64_t size() const { return size_; }
+  // For what reads the file without its mapping.
+  [[nodiscard]] const FileDescriptor& descriptor() const { return descriptor_; }
 
   // Tells the kernel that these bytes are not needed soon, so that reading a file once does not fill the memory of
   // the process. They may be read again all the same.
   void forget(uint64_t offset, uint64_t size) const;
 
  private:
-  MappedFile(std::string path, const std::byte* data, std::size_t size)
-      : path_(std::move(path)), data_(data), size_(size) {}
+  MappedFile(std::string path, FileDescriptor descriptor, const std::byte* data, std::size_t size)
+      : path_(std::move(path)), descriptor_(std::move(descriptor)), data_(data), size_(size) {}
 
   std::string path_;
+  FileDescriptor descriptor_;
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };

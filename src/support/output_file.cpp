@@ -89,6 +89,24 @@ void OutputFile::write_bytes(std::span<const std::byte> bytes) {
   }
 }
 
+// copy_file_range(2); file systems that share blocks copy nothing at all.
+uint64_t OutputFile::copy(const FileDescriptor& source, uint64_t offset, uint64_t size) {
+  write_text();
+  if (position_ + size > reserved_) check_limit(position_ + size);
+  uint64_t done = 0;
+  while (done < size) {
+    auto from = static_cast<off_t>(offset + done);
+    auto to = static_cast<off_t>(position_);
+    const ssize_t copied = ::copy_file_range(source.get(), &from, descriptor_.get(), &to, size - done, 0);
+    if (copied < 0 && errno == EINTR) continue;
+    if (copied < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EIO)) fail_system("cannot write " + name_);
+    if (copied <= 0) break;
+    done += static_cast<uint64_t>(copied);
+    position_ += static_cast<uint64_t>(copied);
+  }
+  return done;
+}
+
 void OutputFile::skip_to(uint64_t position) {
   write_text();
   position_ = position;

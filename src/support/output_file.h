@@ -23,6 +23,9 @@ class OutputFile : public std::ostream {
   void reserve(uint64_t size);
   void write(std::span<const std::byte> bytes);
   void write(std::string_view bytes) { write(std::as_bytes(std::span(bytes))); }
+  // Bytes of another file, which the kernel moves without passing them through memory of ours. Returns how many: fewer
+  // than `size` where it cannot do that between these two files.
+  uint64_t copy(const FileDescriptor& source, uint64_t offset, uint64_t size);
   // Continues at `position`, which is not before size(); the gap reads as zeros.
   void skip_to(uint64_t position);
   // Bytes up to the place of the next write.

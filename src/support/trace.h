@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "support/stages.h"
+#include "modelexport/stages.h"
 
 namespace modelexport {
 

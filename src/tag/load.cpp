@@ -49,6 +49,12 @@ std::vector<NodeRecord> load_tags(const std::string& path, TagSource source) {
   return load_tags(path, load_onnx(path), source);
 }
 
+std::vector<NodeRecord> load_known_tags(const std::string& path, const onnx::Model& model) {
+  std::vector<NodeRecord> nodes = with_context(path, [&] { return records_of(model); });
+  if (has_tags(nodes) || !std::filesystem::exists(sidecar_path(path))) return nodes;
+  return load_tags(path, model, TagSource::Sidecar);
+}
+
 std::vector<NodeRecord> load_tags(const std::string& path, const onnx::Model& model, TagSource source) {
   if (source != TagSource::Sidecar) {
     std::vector<NodeRecord> nodes = with_context(path, [&] { return records_of(model); });

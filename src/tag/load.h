@@ -21,6 +21,9 @@ enum class TagSource { Auto, Onnx, Sidecar };
 // The same for an ONNX file that was read already.
 [[nodiscard]] std::vector<NodeRecord> load_tags(const std::string& path, const onnx::Model& model, TagSource source);
 
+// Auto, where a file without any tags has nodes without them.
+[[nodiscard]] std::vector<NodeRecord> load_known_tags(const std::string& path, const onnx::Model& model);
+
 // The sidecar of `path`: the one beside it, or itself when it is one.
 [[nodiscard]] Sidecar load_sidecar(const std::string& path);
 

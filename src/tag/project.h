@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "modelexport/stages.h"
 #include "onnx/model.h"
 #include "scope/module_tree.h"
-#include "support/stages.h"
 
 namespace modelexport::tag {
 

@@ -1,30 +1,17 @@
-// What is known of one node's tag, from wherever it was read: the one struct behind queries, statistics and checks.
+// NodeRecord — the one struct behind queries, statistics and checks — made of models, and what belongs to it.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "modelexport/model.h"
 #include "onnx/model.h"
 #include "scope/module_tree.h"
 
 namespace modelexport::tag {
 
-struct NodeRecord {
-  std::string name;
-  std::string op_type;
-  std::string domain;
-  std::string graph;  // "/If.then_branch" for a node in a body; empty in the main graph
-  std::string tag;
-  std::string module;  // dotted path
-  uint32_t call = 0;
-  Provenance provenance = Provenance::Exact;
-  onnx::Role role = onnx::Role::Core;
-  std::string aten;                  // "aten.linear.default"
-  std::vector<std::string> sources;  // of a merged node: module calls, "encoder.layer.0@1"
-  std::vector<std::string> inputs;   // value names; "" for an omitted optional one
-  std::vector<std::string> outputs;
-};
+using modelexport::NodeRecord;
 
 // Which model a sidecar belongs to: cheap to compute, and blind to weights and metadata.
 struct ModelIdentity {

@@ -6,15 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "modelexport/export.h"
 #include "onnx/model.h"
 #include "scope/module_tree.h"
 
-namespace modelexport {
-
-// Full: every key; Minimal: this project's own; None: the sidecar is the only record.
-enum class MetadataLevel { Full, Minimal, None };
-
-namespace tag {
+namespace modelexport::tag {
 
 // Keys of metadata_props that this project writes and reads.
 inline constexpr const char* kTagKey = "modelexport.tag";
@@ -56,5 +52,4 @@ struct TagSummary {
 // left without a tag, for check_coverage() to name.
 TagSummary tag_model(onnx::Model& model, const ModuleTree& modules, const TagOptions& options = {});
 
-}  // namespace tag
-}  // namespace modelexport
+}  // namespace modelexport::tag

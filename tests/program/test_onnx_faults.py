@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import onnx
@@ -15,6 +16,7 @@ from modelexport import _core
 from tests.cli.make_models import make_models
 
 SECONDS = 1.0
+MEGABYTES = 200
 FINE = (0, 1)  # 1: validate found differences, query found nothing
 BAD_INPUT = 3
 
@@ -27,6 +29,13 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("saved")
     make_models(folder)
     return folder / "net.onnx"
+
+
+@pytest.fixture(autouse=True)
+def _little_memory() -> Iterator[None]:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    yield
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < MEGABYTES
 
 
 @pytest.fixture
@@ -64,9 +73,39 @@ def test_the_model_itself_is_fine(saved: Path, run: Run) -> None:
     assert run(saved) == {0}
 
 
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while data[at] & 0x80:
+        value |= (data[at] & 0x7F) << shift
+        shift += 7
+        at += 1
+    return value | data[at] << shift, at + 1
+
+
+def message_borders(data: bytes, begin: int, end: int, nested: tuple[int, ...]) -> set[int]:
+    """Where the fields of a protobuf message begin and end, and those of the messages in its fields ``nested``."""
+    borders = {begin, end}
+    at = begin
+    while at < end:
+        tag, content = _varint(data, at)
+        if tag & 7 == 2:
+            size, content = _varint(data, content)
+            at = content + size
+            if tag >> 3 in nested:
+                borders |= message_borders(data, content, at, (1, 5))
+        else:
+            _, at = _varint(data, content)
+        borders |= {content, at}
+    return borders
+
+
 def test_truncations(saved: Path, tmp_path: Path, run: Run) -> None:
     data = saved.read_bytes()
-    points = [0, 1, len(data) - 1, *random.Random(0).sample(range(len(data)), 200)]
+    # The graph, and its nodes and initializers.
+    borders = message_borders(data, 0, len(data), (7,))
+    near = {at + step for at in borders for step in (-1, 0, 1)} & set(range(len(data)))
+    points = [0, 1, len(data) - 1, *random.Random(1).sample(sorted(near), 200)]
+    points += random.Random(0).sample(range(len(data)), 200)
     codes = [run(_beside_sidecar(saved, tmp_path, data[:point])) for point in points]
     assert codes[:3] == [{BAD_INPUT}] * 3
 
@@ -100,12 +139,21 @@ def _relu(source: str, target: str) -> onnx.NodeProto:
     return helper.make_node("Relu", [source], [target], "relu")
 
 
+def _branch(reads: str) -> onnx.NodeProto:
+    body = helper.make_graph([_relu(reads, "b")], "body", [], [helper.make_tensor_value_info("b", 1, [4])])
+    return helper.make_node("If", ["x"], ["y"], "if", then_branch=body, else_branch=body)
+
+
 BAD = {
     "huge weight": _raw([2**40, 2**40]),
     "overflowing weight": _raw([2**62, 4]),
     "negative weight": _raw([-4]),
     "an input that is made": _model(_relu("x", "y"), _relu("y", "x")),
     "a value twice": _model(_relu("x", "y"), _relu("x", "y")),
+    "a node of itself": _model(_relu("a", "a"), _relu("x", "y")),
+    "a cycle": _model(_relu("b", "a"), _relu("a", "b"), _relu("x", "y")),
+    "nodes out of order": _model(_relu("a", "y"), _relu("x", "a")),
+    "a body before what it reads": _model(_branch("a"), _relu("x", "a")),
     "a location above the folder": _external("../../etc/x"),
     "an absolute location": _external("/etc/passwd"),
     "a location that climbs out": _external("data/../../x"),

@@ -1,5 +1,6 @@
 #include "support/atomic_file.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -117,6 +118,27 @@ TEST(OutputFile, FillsGapsWithZerosAndCutsOffWhatWasReserved) {
   file.skip_to(8);
   files.commit();
   EXPECT_EQ(read_text(folder / "a"), std::string("ab\0\0cd\0\0", 8));
+}
+
+TEST(OutputFile, CopiesPartsOfOtherFiles) {
+  const TemporaryFolder folder;
+  write_text(folder / "source", "0123456789");
+  const FileDescriptor source(::open((folder / "source").c_str(), O_RDONLY));
+  AtomicFiles files;
+  OutputFile& file = files.open(folder / "a");
+  file << "begin ";
+  EXPECT_EQ(file.copy(source, 2, 5), 5);
+  file << " end";
+  EXPECT_EQ(file.size(), 15);
+  files.commit();
+  EXPECT_EQ(read_text(folder / "a"), "begin 23456 end");
+}
+
+TEST(OutputFile, SaysHowMuchOfAFileThatIsTooShortItCopied) {
+  const TemporaryFolder folder;
+  write_text(folder / "source", "0123456789");
+  const FileDescriptor source(::open((folder / "source").c_str(), O_RDONLY));
+  EXPECT_EQ(AtomicFiles().open(folder / "a").copy(source, 8, 5), 2);
 }
 
 TEST(OutputFile, MixesTextAndBytes) {
