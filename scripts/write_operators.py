@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import defaultdict
 from collections.abc import Iterable
@@ -36,8 +37,28 @@ RULES = [
      r"sym_|^is_|^size|^stride|^numel|^dim\b|storage|_version|get_device|can_cast|promote|result_type|has_|output_nr"
      r"|^_?(set|resize|record|pin_mem|copy_from)|_dual|_fw_primal|batch_dim|neg_view|zerotensor|_check|_print|dep_token"),
     ("Tests of PyTorch", "registered for PyTorch's own tests", r"^_test|_foobar"),
+    ("Answers as Python numbers", "the program branches on the data; torch.export refuses to capture them",
+     r"^equal$|^allclose$|^cov$|^corrcoef$"),
+    ("Packed sequences", "how many rows each step has is read from the data while torch.export captures",
+     r"^(lstm|gru|rnn_\w+)\.data$|pack(ed)?_pad|pad_packed"),
+    ("Alignment losses", "sizes of the results are read from the data while torch.export captures", r"ctc_loss"),
+    ("Histograms and segments", "counted or reduced by loops over the elements, for data analysis rather than models",
+     r"histogram|segment_reduce|hash_tensor"),
+    ("Synchronised batch normalization", "statistics gathered over devices while training",
+     r"^batch_norm_|_batch_norm"),
+    ("Lanczos resampling", "no mode of ONNX's Resize computes it", r"lanczos"),
+    ("Complex numbers of 16 bits", "runtimes compute no such pairs, and PyTorch calls them experimental", r"^chalf"),
+    ("Positions given as tensors", "sizes of views follow from data; torch.onnx.export may write them",
+     r"tensor_indices_or_sections"),
+    ("Parts of PyTorch's own kernels", "called by other operators' implementations, not by an exported program",
+     r"_helper$|_impl_?$|_fallback$|_copy$|_forward(\.output)?$|^_add_relu|^_addmm_activation|^_aminmax|^_fused_sdp"
+     r"|^_lazy_clone|^_logcumsumexp|^_masked_|^_new_zeros|^_stack$|^_trilinear|^_transform|^_native_multi_head"
+     r"|depthwise|^_index_put|^native_norm|^range\.out_|^sort\.values_stable|^from_file"
+     r"|^_wrapped_linear|^_dim_arange|^_euclidean|^_pad_enum|^_reshape_from|^_rowwise|^_saturate|^_shape_as|^_to_cpu"
+     r"|^_cast_"),
 ]  # fmt: skip
-OTHERS = ("Others", "no row yet")
+DECOMPOSED = ("Decomposed", "no row; the fallback takes them apart as torch does")
+OTHERS = ("Others", "no row and no decomposition of torch's")
 INTRODUCTION = """# Operators
 
 The ATen overloads that the op table lowers to ONNX, and those that it lacks. `scripts/write_operators.py` wrote it
@@ -72,7 +93,15 @@ def registered() -> set[str]:
 
 def reason(overload: str) -> tuple[str, str]:
     """Heading and reason under which an overload without a row is listed."""
-    return next(((heading, why) for heading, why, names in RULES if re.search(names, overload)), OTHERS)
+    known = next(((heading, why) for heading, why, names in RULES if re.search(names, overload)), None)
+    return known or (DECOMPOSED if overload in decomposed() else OTHERS)
+
+
+@functools.cache
+def decomposed() -> set[str]:
+    """The ATen overloads that torch can take apart, as "add.Tensor"."""
+    names = (overload.name() for overload in torch.export.default_decompositions())
+    return {name.removeprefix("aten::") for name in names if name.startswith("aten::")}
 
 
 def listing(overloads: Iterable[str]) -> str:
@@ -83,7 +112,10 @@ def listing(overloads: Iterable[str]) -> str:
 def page() -> str:
     """The text of docs/operators.md."""
     have = lowered()
-    lacking: dict[tuple[str, str], list[str]] = {(rule[0], rule[1]): [] for rule in RULES} | {OTHERS: []}
+    lacking: dict[tuple[str, str], list[str]] = {(rule[0], rule[1]): [] for rule in RULES} | {
+        DECOMPOSED: [],
+        OTHERS: [],
+    }
     for overload in registered() - have:
         lacking[reason(overload)].append(overload)
     counted = {"Lowered": have} | {f"Not lowered: {heading}": names for (heading, _), names in lacking.items()}

@@ -116,9 +116,9 @@ def module_path(model: torch.nn.Module, error: BaseException) -> str | None:
     return innermost
 
 
-# What torch advises its own developers to do.
+# What torch tells and advises its own developers.
 _ADVICE = re.compile(
-    r"The error above occurred.*|For more information about this error.*"
+    r"The error above occurred.*|For more information about this error.*|Exception raised from .*"
     r'|For more information, run with TORCH_LOGS="\+dynamic"\.'
     r"|If you're using mark_dynamic.*?Dim\.AUTO\."
     r'|For more information, run with TORCH_LOGS="dynamic".*?(?=The following call raised|$)',

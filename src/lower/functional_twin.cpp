@@ -83,6 +83,9 @@ const Schema* find_twin(const Schema& mutating, const std::string& name) {
   const std::string_view overload = std::string_view(mutating.name).substr(base_name(mutating.name).size());
   const Entry* same_overload = find_op(name + std::string(overload));
   if (same_overload != nullptr && arguments_beyond(mutating, same_overload->schema)) return &same_overload->schema;
+  // A row may lower the overload itself, where torch has no functional one: to the new values.
+  const Entry* own = find_op(mutating.name);
+  if (own != nullptr && own->lower != nullptr) return &own->schema;
   const auto overloads = functional_overloads().find(name);
   if (overloads == functional_overloads().end()) return nullptr;
   const Schema* best = nullptr;

@@ -281,6 +281,18 @@ def copied(x: Tensor, y: Tensor) -> Any:
 
 
 @case
+def filled_diagonals(x: Tensor, y: Tensor) -> Any:
+    z = x.clone()
+    z.fill_diagonal_(7.0)
+    z[:, 1:3].fill_diagonal_(-1.0)
+    tall = y.t().repeat(3, 1)
+    tall.fill_diagonal_(5.0, wrap=True)
+    cube = y[:3, :3].expand(3, 3, 3).clone()
+    cube.fill_diagonal_(2.0)
+    return z, tall, cube
+
+
+@case
 def sum_into_half(x: Tensor, y: Tensor) -> Any:
     z = x.to(torch.float16)
     z.add_(y)

@@ -67,6 +67,24 @@ Values cdist(Context& c) {
   return {vector_norm(c.b, c.b.sub(rows, columns), p, {std::max(rank, c.rank("x2"))}, false)};
 }
 
+// The distance of every row to each of those behind it.
+Values pdist(Context& c) {
+  const auto shape = c.static_shape("self");
+  if (!shape) c.unsupported("how many pairs of rows there are is known at run time only");
+  std::vector<int64_t> first;
+  std::vector<int64_t> second;
+  for (int64_t i = 0; i < shape->front(); ++i) {
+    for (int64_t j = i + 1; j < shape->front(); ++j) {
+      first.push_back(i);
+      second.push_back(j);
+    }
+  }
+  Builder& b = c.b;
+  const V x = c.operand("self", c.out_dtype());
+  const V difference = b.sub(b.gather(x, b.ints(first), 0), b.gather(x, b.ints(second), 0));
+  return {vector_norm(b, difference, c.number("p"), {1}, false)};
+}
+
 Values dist(Context& c) {
   const DType dtype = c.out_dtype();
   const V difference = c.b.sub(c.operand("self", dtype), c.operand("other", dtype));
@@ -119,6 +137,8 @@ const Row kRows[] = {
      "-> Tensor",
      pairwise_distance},
     {"aten::cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor", cdist},
+    {"aten::pdist(Tensor self, float p=2.) -> Tensor", pdist},
+    {"aten::_pdist_forward(Tensor self, float p=2.) -> Tensor", pdist},
     {"aten::dist(Tensor self, Tensor other, Scalar p=2) -> Tensor", dist},
     {"aten::cosine_embedding_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> "
      "Tensor",

@@ -3,6 +3,7 @@
 
 #include "lower/ops/activation.h"
 #include "lower/ops/elementwise.h"
+#include "lower/ops/layout.h"
 #include "lower/ops/reduction.h"
 
 namespace modelexport::lower {
@@ -213,6 +214,29 @@ Values cross_entropy_loss(Context& c) {
   return {b.add(b.mul(hard, b.scalar(1 - smoothing, dtype)), b.mul(soft, share))};
 }
 
+// Each row names its classes up to the first -1: every one of them is to win over every other class by a margin of 1.
+Values multilabel_margin_loss(Context& c) {
+  Builder& b = c.b;
+  const V self = self_of(c);
+  const int64_t rank = c.rank("self");
+  const V target = c.operand("target", DType::Int64);
+  const Size classes = c.shape("self").back();
+  const V ends = b.cast(b.op("Equal", {target, b.scalar_int(-1)}), DType::Int64);
+  const V named = b.op("Equal", {b.op("CumSum", {ends, b.scalar_int(rank - 1)}), b.scalar_int(0)});
+  const V label = b.unsqueeze(b.where(named, target, b.scalar_int(-1)), {rank});
+  const V hit = b.cast(b.op("Equal", {label, range(b, classes)}), c.out_dtype());
+  const V is_target = b.reduce("ReduceMax", hit, {rank - 1}, false);
+  const V first = b.where(named, target, b.scalar_int(0));
+  const V won = b.unsqueeze(b.op("GatherElements", {self, first}, {{"axis", rank - 1}}), {rank});
+  const V other = b.unsqueeze(self, {rank - 1});
+  const V gap = at_least_zero(b, b.add(b.sub(number_like(b, 1, self), won), other));
+  const V counts = b.op("And", {b.unsqueeze(named, {rank}),
+                                b.op("Equal", {b.unsqueeze(is_target, {rank - 1}), number_like(b, 0, self)})});
+  const V sum = b.reduce("ReduceSum", b.where(counts, gap, number_like(b, 0, self)), {rank - 1, rank}, false);
+  const V loss = b.div(sum, b.as_scalar(classes, c.out_dtype()));
+  return {finish(c, loss).front(), is_target};
+}
+
 const Row kRows[] = {
     {"aten::mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor", mse_loss},
     {"aten::l1_loss(Tensor self, Tensor target, int reduction=1) -> Tensor", l1_loss},
@@ -224,6 +248,10 @@ const Row kRows[] = {
      "pos_weight=None, int reduction=1) -> Tensor",
      binary_cross_entropy_with_logits},
     {"aten::kl_div(Tensor self, Tensor target, int reduction=1, *, bool log_target=False) -> Tensor", kl_div},
+    {"aten::multilabel_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor", multilabel_margin_loss},
+    {"aten::multilabel_margin_loss_forward(Tensor self, Tensor target, int reduction) -> (Tensor output, Tensor "
+     "is_target)",
+     multilabel_margin_loss},
     {"aten::soft_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor", soft_margin_loss},
     {"aten::margin_ranking_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> "
      "Tensor",

@@ -245,6 +245,7 @@ const Row kRows[] = {
     {"aten::where(Tensor condition) -> Tensor[]", lower_where_positions},
 
     {"aten::select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor", lower_select_scatter},
+    {"aten::fill_diagonal_(Tensor(a!) self, Scalar fill_value, bool wrap=False) -> Tensor(a!)", lower_fill_diagonal},
     {"aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> "
      "Tensor",
      lower_slice_scatter},

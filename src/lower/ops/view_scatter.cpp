@@ -72,4 +72,20 @@ Values lower_slice_scatter(Context& c) {
   return {c.b.concat(parts, axis)};
 }
 
+// Where all indices are equal; with `wrap`, one diagonal of a tall matrix behind the other, a free row between them.
+Values lower_fill_diagonal(Context& c) {
+  Builder& b = c.b;
+  const Sizes sizes = c.shape("self");
+  const auto rank = static_cast<int64_t>(sizes.size());
+  V row = range(b, sizes[0]);
+  if (c.flag("wrap") && rank == 2) row = b.op("Mod", {row, b.as_scalar(b.size_add(sizes[1], 1))});
+  V diagonal;
+  for (int64_t axis = 1; axis < rank; ++axis) {
+    const V index = along_axis(b, range(b, sizes[static_cast<std::size_t>(axis)]), axis, rank);
+    const V equal = b.op("Equal", {along_axis(b, row, 0, rank), index});
+    diagonal = diagonal ? b.op("And", {diagonal, equal}) : equal;
+  }
+  return {b.where(diagonal, c.scalar("fill_value", c.out_dtype()), c.tensor("self"))};
+}
+
 }  // namespace modelexport::lower

@@ -7,5 +7,6 @@ namespace modelexport::lower {
 
 Values lower_select_scatter(Context& c);
 Values lower_slice_scatter(Context& c);
+Values lower_fill_diagonal(Context& c);
 
 }  // namespace modelexport::lower
