@@ -59,7 +59,7 @@ Values logcumsumexp(Context& c) {
   const V self = c.tensor("self");
   if (c.rank("self") == 0) return {self};
   const Prefixes p = prefixes(c, self, c.axis("dim", "self"), number_like(c.b, -kInfinity, self));
-  return {c.b.transpose(c.b.reduce("ReduceLogSumExp", p.table, {c.rank("self")}, false), p.back)};
+  return {c.b.transpose(log_sum_exp(c.b, p.table, {c.rank("self")}, false), p.back)};
 }
 
 // What every number of the type is at least, or at most.

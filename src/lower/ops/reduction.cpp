@@ -2,6 +2,7 @@
 #include "lower/ops/reduction.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "lower/ops/elementwise.h"
 #include "lower/ops/families.h"
@@ -19,6 +20,17 @@ V reduced(Builder& b, std::string_view op_type, V x, const Axes& axes, bool keep
     return b.div(b.reduce("ReduceSum", x, axes, keepdim), number_like(b, 0, x));
   }
   return b.reduce(op_type, x, axes, keepdim);
+}
+
+// From opset 28 on, ReduceLogSumExp is a function of Exp and ReduceSum, and onnxruntime takes it at its word.
+V log_sum_exp(Builder& b, V x, const Axes& axes, bool keepdim) {
+  if (b.opset() < 28 || b.rank(x) == 0) return reduced(b, "ReduceLogSumExp", x, axes, keepdim);
+  const V highest = b.reduce("ReduceMax", x, axes, true);
+  const V infinity = number_like(b, std::numeric_limits<double>::infinity(), x);
+  const V is_finite = b.op("Less", {b.op("Abs", {highest}), infinity});
+  const V shift = b.where(is_finite, highest, number_like(b, 0, x));
+  const V sum = b.reduce("ReduceSum", b.op("Exp", {b.sub(x, shift)}), axes, keepdim);
+  return b.add(b.op("Log", {sum}), keepdim ? shift : b.reduce("ReduceSum", shift, axes, false));
 }
 
 namespace {
@@ -89,7 +101,7 @@ Values aminmax(Context& c) {
 
 Values logsumexp(Context& c) {
   const V self = c.operand("self", c.out_dtype());
-  return {reduced(c.b, "ReduceLogSumExp", self, axes_of(c), keepdim_of(c))};
+  return {log_sum_exp(c.b, self, axes_of(c), keepdim_of(c))};
 }
 
 // Broadcasting undone: the axes that the result lacks, or has as 1, are summed.

@@ -13,6 +13,8 @@ using Axes = std::vector<int64_t>;  // none: all axes
 [[nodiscard]] bool is_empty(const Builder& b, V x);
 // A reduction, which does nothing to a scalar.
 V reduced(Builder& b, std::string_view op_type, V x, const Axes& axes, bool keepdim);
+// log(sum(exp(x))), also where exp(x) overflows.
+V log_sum_exp(Builder& b, V x, const Axes& axes, bool keepdim);
 // The p-norm over `axes`; p may be infinite.
 V vector_norm(Builder& b, V x, double p, const Axes& axes, bool keepdim);
 
