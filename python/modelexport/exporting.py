@@ -206,7 +206,10 @@ def _core_fields(path: str, options: ExportOptions, strategy: Strategy, report: 
         "file_bytes": report["file_bytes"],
         "mutated": report["mutated"],
         "fallbacks": report.get("fallbacks", []),
-    } | {key: report[key] for key in ("linked_bytes", "torch_exporter", "capture") if key in report}
+        "linked_bytes": report.get("linked_bytes", 0),
+        "torch_exporter": report.get("torch_exporter"),
+        "capture": report.get("capture", {"by": "torch.onnx.export"}),
+    }
 
 
 def _enhanced_metrics(report: Mapping[str, Any], export_time: float, stages: Stages, memory_mb: int) -> dict[str, Any]:

@@ -134,6 +134,18 @@ def test_an_exported_program_is_projected_too(path: Path) -> None:
     assert {"layers.0.0", "layers.1.0", "shared"} <= modules_of(path)
 
 
+@pytest.mark.parametrize("monitoring", [False, True])
+def test_every_strategy_gives_the_same_keys(monitoring: bool, path: Path) -> None:
+    exporters: list[Any] = [
+        HierarchyExporter(enable_performance_monitoring=monitoring),
+        HierarchyExporter(builtin_tracking=False, enable_performance_monitoring=monitoring),
+        UsageBasedExporter(enable_performance_monitoring=monitoring),
+        UnifiedExporter(ExportStrategy.AUTO, enable_monitoring=monitoring),
+    ]
+    first, *others = [exporter.export(Net(), torch.randn(3, 4), path).keys() for exporter in exporters]
+    assert all(keys == first for keys in others)
+
+
 def test_auto_is_htp_where_htp_can(path: Path) -> None:
     result = UnifiedExporter(ExportStrategy.AUTO).export(Net(), torch.randn(3, 4), path)
     assert result["strategy"] == "htp_builtin"
