@@ -52,3 +52,32 @@ def test_is_fused(activation: torch.nn.Module, fused: str, tmp_path: Path) -> No
     modelexport.export(model, x, str(path), optimize=True, fallback=False)
     assert_parity(model, path, (x,), {})
     assert fused in optimised_operators(path)
+
+
+class MaskedAttention(torch.nn.Module):
+    """Attention under a mask that is known when it is captured."""
+
+    def __init__(self, mask: torch.Tensor) -> None:
+        super().__init__()
+        self.mask = mask
+
+    def forward(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=self.mask.clone())
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (1, 1, 5, 7), (2, 1, 5, 7)], ids=str)
+@pytest.mark.parametrize("opset", [20, 23])
+@pytest.mark.parametrize("masks", [False, True])
+def test_a_mask_that_masks_nothing_is_not_written(
+    shape: tuple[int, ...], opset: int, masks: bool, tmp_path: Path
+) -> None:
+    mask = torch.ones(shape, dtype=torch.bool)
+    mask[..., -1] = not masks
+    model = MaskedAttention(mask)
+    tensors = (torch.randn(2, 3, 5, 8), torch.randn(2, 3, 7, 8), torch.randn(2, 3, 7, 8))
+    path = tmp_path / "model.onnx"
+    modelexport.export(model, tensors, str(path), opset_version=opset, fallback=False)
+    assert_parity(model, path, tensors, {})
+    nodes = onnx.load(str(path)).graph.node
+    written = any(node.op_type == "Add" or (node.op_type == "Attention" and len(node.input) > 3) for node in nodes)
+    assert written == masks

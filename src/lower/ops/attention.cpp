@@ -158,6 +158,21 @@ Attended attend_in_groups(Builder& b, const Attention& a, const Size& query_head
 // onnxruntime computes bfloat16 in float32, node by node with casts between; once around the whole is less of both.
 DType attention_type(Context& c) { return c.out_dtype() == DType::BFloat16 ? DType::Float32 : c.out_dtype(); }
 
+// A constant mask that lets every query see every key, as libraries make it under torch.export; it must not be what
+// gives the result its batch.
+bool masks_nothing(Builder& b, V mask, V query) {
+  const TensorView* constant = b.constant_of(mask);
+  const auto values = constant == nullptr ? std::nullopt : onnx::read_doubles(*constant);
+  const int64_t surplus = rank_of(b, query) - rank_of(b, mask);
+  if (!values || surplus < 0) return false;
+  for (int64_t axis = 0; axis + 2 < rank_of(b, mask); ++axis) {
+    const int64_t size = constant->sizes[static_cast<std::size_t>(axis)];
+    if (size != 1 && !(b.size_of(query, axis + surplus) == Size(size))) return false;
+  }
+  const double neutral = constant->dtype == DType::Bool ? 1 : 0;
+  return std::all_of(values->begin(), values->end(), [=](double value) { return value == neutral; });
+}
+
 Attention arguments(Context& c, std::string_view mask) {
   const DType dtype = attention_type(c);
   Attention a;
@@ -166,6 +181,7 @@ Attention arguments(Context& c, std::string_view mask) {
   a.value = c.operand("value", dtype);
   a.mask = c.optional_tensor(mask);
   if (a.mask && c.dtype(mask) != DType::Bool) a.mask = c.b.cast(a.mask, dtype);
+  if (a.mask && masks_nothing(c.b, a.mask, a.query)) a.mask = {};
   const program::Dim& width = c.info("query").sizes.back();
   if (!c.has("scale") && !width.is_static()) c.unsupported("the size of the heads is known at run time only");
   a.scale = c.has("scale") ? c.number("scale") : 1 / std::sqrt(static_cast<double>(width.value));
