@@ -7,7 +7,7 @@ VENV := .venv/bin
 export PYTHONPATH := $(CURDIR)/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup build demo test lint bench scale package fuzz zoo zoo-transformers zoo-timm zoo-dynamic zoo-trace zoo-opinfo ray docs clean
+.PHONY: help setup build demo test lint bench scale package fuzz zoo zoo-transformers zoo-timm zoo-dynamic zoo-half zoo-trace zoo-opinfo ray docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -28,7 +28,7 @@ test: build  ## all tests that fit a coffee break
 	ctest --test-dir build --output-on-failure -j $(JOBS) --timeout 600
 	OMP_NUM_THREADS=1 $(VENV)/python -m pytest -n $(JOBS) --dist loadfile -m "not zoo" tests
 
-zoo: zoo-transformers zoo-timm zoo-dynamic zoo-trace zoo-opinfo  ## all zoos; each prints passed, total and reasons
+zoo: zoo-transformers zoo-timm zoo-dynamic zoo-half zoo-trace zoo-opinfo  ## all zoos; each prints passed, total and reasons
 
 zoo-transformers: build  ## tiny models of every transformers architecture
 	$(VENV)/python -m tests.zoo transformers --jobs $(JOBS)
@@ -38,6 +38,10 @@ zoo-timm: build  ## one model of every timm family
 
 zoo-dynamic: build  ## the transformers architectures with dynamic batch and sequence
 	$(VENV)/python -m tests.zoo transformers --way dynamic --jobs $(JOBS)
+
+zoo-half: build  ## ten transformers architectures in float16 and bfloat16
+	for way in float16 bfloat16; do $(VENV)/python -m tests.zoo transformers --way $$way --jobs $(JOBS) \
+	  --only bert,gpt2,llama,mistral,t5,vit,resnet,convnext,whisper,distilbert || exit 1; done
 
 zoo-trace: build  ## both zoos traced: parity on other inputs, the same files as from torch.export
 	$(VENV)/python -m tests.zoo transformers --way trace --jobs $(JOBS)
@@ -56,6 +60,7 @@ bench: build  ## times and memory against torch.onnx.export
 	$(VENV)/python bench/export_bench.py
 	$(VENV)/python bench/core_bench.py
 	$(VENV)/python bench/memory_bench.py
+	$(VENV)/python bench/runtime_bench.py
 	$(VENV)/python bench/carry_bench.py
 
 scale: build  ## .pt2 files: 12 GB of weights, 100,000 calls, and 4 GB against cp
