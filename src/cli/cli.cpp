@@ -43,6 +43,8 @@ int exit_code(ErrorKind kind) {
       return 7;
     case ErrorKind::Capture:
       return 8;
+    case ErrorKind::Verification:
+      return 9;
     case ErrorKind::Interrupted:
       return 130;
     case ErrorKind::Internal:

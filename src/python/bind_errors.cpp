@@ -29,6 +29,7 @@ constexpr Row kRows[] = {
     {ErrorKind::AuxiliaryOperation, "AuxiliaryOperationError"},
     {ErrorKind::MemoryLimit, "MemoryLimitError"},
     {ErrorKind::Capture, "CaptureError"},
+    {ErrorKind::Verification, "VerificationError"},
     {ErrorKind::Internal, "InternalError"},
 };
 

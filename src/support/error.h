@@ -19,6 +19,7 @@ enum class ErrorKind {
   AuxiliaryOperation,   // an auxiliary operation that could not be processed
   MemoryLimit,          // the work would not fit the limit that the user gave
   Capture,              // torch could not capture the model (Python says so)
+  Verification,         // the written file does not compute what the model does (Python says so)
   Interrupted,          // the user ended the work
   Internal,             // a broken invariant of this library
 };

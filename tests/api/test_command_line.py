@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,6 +42,26 @@ class Shy(torch.nn.Module):
             raise RuntimeError("not to be exported")
         return x * 2
 model = Shy()
+example_inputs = torch.ones(2)
+"""
+ALTERNATING = """
+import torch
+class Alternating(torch.nn.Module):
+    calls = 0
+    def forward(self, x):
+        self.calls += 1
+        return x * self.calls
+model = Alternating()
+example_inputs = torch.ones(2)
+"""
+SLEEPING = """
+import time, torch
+class Sleeping(torch.nn.Module):
+    def forward(self, x):
+        print("asleep", flush=True)
+        time.sleep(60)
+        return x
+model = Sleeping()
 example_inputs = torch.ones(2)
 """
 
@@ -357,6 +380,28 @@ def test_errors_have_the_exit_code_of_their_kind(shell: Shell) -> None:
     Path("model.py").write_text(UNCAPTURABLE)
     code, _, err = shell("export", "model.py", "out.onnx")
     assert code == 8 and "torch.export cannot capture Shy" in err
+    Path("model.py").write_text(ALTERNATING)
+    code, _, err = shell("export", "model.py", "out.onnx", "--verify")
+    assert code == 9 and "gives another" in err
     Path("model.py").write_text(f"{WORDS}model = Words()\n{INPUTS}")
     code, _, err = shell("export", "model.py", "nowhere/out.onnx")
     assert code == 4 and "the folder nowhere does not exist" in err
+
+
+def test_an_interrupt_ends_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(SLEEPING)
+    program = "import sys; from modelexport.cli import main; sys.exit(main())"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "export", "model.py", "out.onnx"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "asleep\n"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "modelexport: error: interrupted\n")
+    assert {path.name for path in tmp_path.iterdir()} <= {"model.py", "__pycache__"}

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import onnx
@@ -15,6 +16,7 @@ from tests.api.document import blocks
 from tests.api.running import checked
 
 ROOT = Path(__file__).parents[2]
+CONSOLE_SCRIPT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["modelexport"]
 
 
 def run_shell(text: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -22,8 +24,9 @@ def run_shell(text: str, folder: Path, **environment: str) -> subprocess.Complet
     programs = folder / "bin"
     programs.mkdir(exist_ok=True)
     (programs / "uv").write_text('#!/bin/sh\nshift\nexec "$@"\n')
+    module, function = CONSOLE_SCRIPT.split(":")
     (programs / "modelexport").write_text(
-        f"#!{sys.executable}\nimport sys\nfrom modelexport.cli import main\nsys.exit(main())\n"
+        f"#!{sys.executable}\nimport sys\nfrom {module} import {function}\nsys.exit({function}())\n"
     )
     for program in programs.iterdir():
         program.chmod(0o755)
