@@ -10,7 +10,6 @@
 #include "cli/command.h"
 #include "cli/config.h"
 #include "cli/progress.h"
-#include "modelexport/export.h"
 #include "support/environment.h"
 #include "support/error.h"
 #include "support/json.h"
