@@ -36,6 +36,7 @@ inline constexpr ExitCode kExitCodes[] = {
     {6, "a node would have been written without a tag"},
     {7, "out of memory"},
     {8, "torch.export cannot capture the model"},
+    {9, "--verify: the file does not compute what the model does; it was removed"},
     {70, "a bug of this program; please report it"},
     {130, "interrupted"},
 };
