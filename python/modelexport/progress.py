@@ -101,11 +101,18 @@ class Stages:
             columns = (SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description}"), TimeElapsedColumn())
             self._display = Progress(*columns, console=Console(stderr=True))
             self._display.start()
-            for name, _, _ in self.times:
-                self._display.add_task(name, total=None)
+            for name, _, seconds in self.times:
+                _add_running(self._display, name, seconds)
                 _complete_last(self._display)
             if self._current is not None:
-                self._display.add_task(self._current[0], total=None)
+                name, start = self._current
+                _add_running(self._display, name, time.perf_counter() - start)
+
+
+def _add_running(display: Display, name: str, seconds: float) -> None:
+    """A stage that has been running for as long."""
+    task = display.add_task(name, total=None)
+    display.tasks[display.task_ids.index(task)].start_time = display.get_time() - seconds
 
 
 def _complete_last(display: Display) -> None:
