@@ -41,6 +41,13 @@ LAYER = (True, 1, 0.0, False, False, False)
 STEP, CELL_STATE = torch.rand(2, 4), torch.rand(2, 5)
 
 ARGUMENTS: dict[str, list[Arguments]] = {
+    **{f"__{name}__.Tensor": [(N, N + 2), (B, ~B)] for name in ("iand", "ior", "ixor")},
+    **{f"__{name}__.Scalar": [(N, 3), (B, True)] for name in ("iand", "ior", "ixor")},
+    **{f"__{name}__.Tensor": [(N, torch.tensor([0, 2, 3]))] for name in ("ilshift", "irshift")},
+    **{f"__{name}__.Scalar": [(N, 2)] for name in ("ilshift", "irshift")},
+    "fill_diagonal_": [(SQUARE, 0.5), (torch.rand(7, 3), 2.0, True)],
+    "_pdist_forward": [(LOGITS, 2.0), (LOGITS, 1.0)],
+    "multilabel_margin_loss_forward": [(LOGITS, torch.tensor([[1, 0, -1, 2, 2]] * 4), 1)],
     "huber_loss": [(X, X + 1, 1, 0.7)],
     "kl_div": [(LOGITS.log_softmax(1), LOGITS.softmax(0))],
     "margin_ranking_loss": [(X, X.flip(0), torch.ones(2, 3, 4), 0.1)],

@@ -22,7 +22,7 @@ ROWS = {
 }
 LEFT_OUT = {name for names in ELSEWHERE.values() for name in names.split()}
 # ONNX has operators on the bits of integers from opset 18.
-BITWISE = ("bitwise_and", "bitwise_or", "bitwise_xor", "__and__", "__or__", "__xor__")
+BITWISE = tuple(f"{form}{name}" for form in ("bitwise_", "__", "__i") for name in ("and", "or", "xor"))
 
 
 def operations(name: str) -> list[Operation]:

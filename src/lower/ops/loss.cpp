@@ -1,4 +1,5 @@
 // Loss functions.
+#include <algorithm>
 #include <cmath>
 
 #include "lower/ops/activation.h"
@@ -217,10 +218,13 @@ Values cross_entropy_loss(Context& c) {
 // Each row names its classes up to the first -1: every one of them is to win over every other class by a margin of 1.
 Values multilabel_margin_loss(Context& c) {
   Builder& b = c.b;
-  const V self = self_of(c);
-  const int64_t rank = c.rank("self");
-  const V target = c.operand("target", DType::Int64);
-  const Size classes = c.shape("self").back();
+  // A single number is one class.
+  const bool is_number = c.rank("self") == 0;
+  const int64_t rank = std::max<int64_t>(c.rank("self"), 1);
+  const V self = is_number ? b.unsqueeze(self_of(c), {0}) : self_of(c);
+  const V given = c.operand("target", DType::Int64);
+  const V target = is_number ? b.reshape(given, {1}) : given;
+  const Size classes = b.size_of(self, rank - 1);
   const V ends = b.cast(b.op("Equal", {target, b.scalar_int(-1)}), DType::Int64);
   const V named = b.op("Equal", {b.op("CumSum", {ends, b.scalar_int(rank - 1)}), b.scalar_int(0)});
   const V label = b.unsqueeze(b.where(named, target, b.scalar_int(-1)), {rank});
@@ -234,7 +238,7 @@ Values multilabel_margin_loss(Context& c) {
                                 b.op("Equal", {b.unsqueeze(is_target, {rank - 1}), number_like(b, 0, self)})});
   const V sum = b.reduce("ReduceSum", b.where(counts, gap, number_like(b, 0, self)), {rank - 1, rank}, false);
   const V loss = b.div(sum, b.as_scalar(classes, c.out_dtype()));
-  return {finish(c, loss).front(), is_target};
+  return {finish(c, loss).front(), c.rank("target") == 0 ? b.squeeze(is_target, {0}) : is_target};
 }
 
 const Row kRows[] = {
