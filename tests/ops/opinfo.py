@@ -117,3 +117,9 @@ def failures(operations: Sequence[Operation], opsets: Sequence[int] = OPSETS, **
 def check_sample(name: str, sample: SampleInput, opsets: Sequence[int] = OPSETS, **options: Any) -> None:
     """Compares one sample's export with eager; see :func:`tests.ops.harness.check`."""
     check(entries()[name].op, sample.input, *sample.args, opsets=opsets, **options, **sample.kwargs)
+
+
+def check_case(name: str, dtype: str, limit: int | None = 8, **options: Any) -> None:
+    """Compares up to `limit` samples of an entry with eager."""
+    for sample in samples(name, dtype, limit):
+        check_sample(name, sample, **options)
