@@ -88,11 +88,12 @@ def export(
             ``torch.export`` cannot trace is captured with strict=True or else as a draft export, which holds only for
             inputs that the data steer the same way; one warning and the result's ``capture`` say so, and what was
             assumed.
-        capture (str): "export" (default) has torch.export capture the model; "trace" records one forward run, many
-            times as fast, where that holds for all inputs (docs/capture.md), and otherwise warns and has torch.export
-            do it.
+        capture (str): "auto" (default) records one forward run, many times as fast as torch.export, where shapes are
+            static and what was recorded holds for all inputs of these shapes (docs/capture.md), and has torch.export
+            capture the model otherwise; "trace" does the same and warns of the latter; "export" never traces. The
+            result's ``capture`` says what was done, and why.
         trace_data_dependent (str): what a trace does where Python code looks at data that depends on the inputs:
-            "export" (default) leaves the model to torch.export; "specialise" follows the example's data and lists the
+            "export" (default) leaves it to torch.export; "specialise" follows the example's data and lists the
             places in the result's ``capture["specialised"]`` and in the sidecar.
         verify (bool): run the written file in onnxruntime on the example inputs and on others of the same shapes,
             dtypes and ranges, and compare with the model; default False.

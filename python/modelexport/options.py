@@ -40,7 +40,7 @@ class ExportOptions:
     custom_ops: Literal["refuse", "keep"] = "refuse"
     custom_translation_table: Mapping[Any, Callable[..., Any]] | None = None
     fallback: bool = True
-    capture: Literal["export", "trace", "auto"] = "export"
+    capture: Literal["auto", "trace", "export"] = "auto"
     trace_data_dependent: Literal["export", "specialise"] = "export"
     verify: bool = False
     kwargs: Mapping[str, Any] | None = None

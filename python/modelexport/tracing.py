@@ -10,6 +10,7 @@ import contextlib
 import dis
 import gc
 import sys
+import threading
 import types
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -47,6 +48,9 @@ UNWATCHED = frozenset(
         *("chunk", "pad", "narrow"),
     )
 )
+
+# What a trace replaces in torch, all threads see.
+_ONE_AT_A_TIME = threading.RLock()
 
 Modules = Sequence[tuple[str, torch.nn.Module]]
 
@@ -92,7 +96,7 @@ class Trace:
         self.specialised: list[str] = []
         self._specialise = specialise
         self._reason: str | None = None
-        self._young: dict[int, Any] | None = None
+        self._thread = threading.get_ident()
         self.recorder = _core.TraceRecorder(
             {
                 "stop": self._stop,
@@ -104,15 +108,13 @@ class Trace:
             },
             set(UNWATCHED),
         )
-        try:
+        with _ONE_AT_A_TIME, _finished(self.recorder):
             modules = list(model.named_modules(remove_duplicate=False))
             state = [t for _, m in modules for t in (*m._parameters.values(), *m._buffers.values()) if t is not None]
             _check_model(modules)
             self._name_modules(modules)
             self._name_inputs(call, state)
             self._add_outputs(self._run(model, modules, state))
-        finally:
-            self.recorder.finish()
 
     # ---- what tensors and modules are --------------------------------------------------------------------------------
 
@@ -150,12 +152,17 @@ class Trace:
 
     # ---- the run -----------------------------------------------------------------------------------------------------
 
+    @property
+    def _is_elsewhere(self) -> bool:
+        """Whether what is told happens in another thread, or inside an operator: neither is the forward's doing."""
+        return self.recorder.running or threading.get_ident() != self._thread
+
     def _run(self, model: torch.nn.Module, modules: Modules, state: Sequence[torch.Tensor]) -> Any:
         before = [(tensor.data_ptr(), _version(tensor)) for tensor in state]
         attributes = Attributes(modules)
         results = None
         try:
-            with _frozen_heap(), _export_branches(), _module_calls(self.recorder), guarded(self):
+            with _frozen_heap(), export_branches(), _module_calls(self.recorder), guarded(self):
                 try:
                     with pre_dispatch.calls_go_to(self.recorder.call):
                         results = model(*self.call.args, **self.call.kwargs)
@@ -205,22 +212,25 @@ class Trace:
 
     def reads(self, tensor: Any, what: str) -> None:
         """An observer's; see :class:`modelexport.data_guards.Observer`."""
-        if not self.recorder.running and self.recorder.depends(tensor):
+        if not self._is_elsewhere and self.recorder.depends(tensor):
             self._read(f"{what} reads data")
 
     def shares(self, what: str) -> None:
         """An observer's."""
-        if not self.recorder.running:
+        if not self._is_elsewhere:
             self._read(f"{what} hands out memory")
 
     def leaves(self, what: str) -> None:
         """An observer's."""
-        if not self.recorder.running:
+        if not self._is_elsewhere:
             self._stop(f"{what} runs")
 
     @contextlib.contextmanager
     def lifting(self) -> Iterator[None]:
         """An observer's."""
+        if self._is_elsewhere:
+            yield
+            return
         before = self.recorder.lifting
         self.recorder.lifting = True
         try:
@@ -230,7 +240,7 @@ class Trace:
 
     def made(self, tensor: torch.Tensor) -> None:
         """An observer's."""
-        if not self.recorder.running:
+        if not self._is_elsewhere:
             self.recorder.add_constant(tensor)
 
     def _is_constant(self, tensor: torch.Tensor, is_lifted: bool) -> bool:
@@ -307,6 +317,15 @@ def _version(tensor: torch.Tensor) -> int:
 
 
 @contextlib.contextmanager
+def _finished(recorder: _core.TraceRecorder) -> Iterator[None]:
+    """Breaks the circle of the recorder and what it tells, also after an error."""
+    try:
+        yield
+    finally:
+        recorder.finish()
+
+
+@contextlib.contextmanager
 def _frozen_heap() -> Iterator[None]:
     """Objects made from here on can be told from older ones: these are in the collector's permanent generation."""
     gc.freeze()
@@ -317,7 +336,7 @@ def _frozen_heap() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _export_branches() -> Iterator[None]:
+def export_branches() -> Iterator[None]:
     """Lets libraries take the branches that they take under torch.export; compiled functions run as written."""
     flags = ("_is_exporting_flag", "_is_compiling_flag")
     before = [getattr(torch.compiler, flag) for flag in flags]
@@ -340,8 +359,11 @@ def _module_calls(recorder: _core.TraceRecorder) -> Iterator[None]:
     # Not __call__ itself, which has a slot in C in every subclass.
     original: Callable[..., Any] = torch.nn.Module._call_impl
     enter, leave = recorder.enter, recorder.leave
+    thread = threading.get_ident()
 
     def call(module: torch.nn.Module, /, *args: Any, **kwargs: Any) -> Any:
+        if threading.get_ident() != thread:
+            return original(module, *args, **kwargs)
         enter(module)
         try:
             return original(module, *args, **kwargs)

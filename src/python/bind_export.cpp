@@ -125,7 +125,11 @@ AnyDict export_exported_program(nb::handle exported, const std::string& path, co
 
 AnyDict export_trace(TraceRecorder& recorder, const std::string& path, const AnyDict& options,
                      const std::vector<ModuleRow>& modules, const std::vector<std::string>& output_names) {
-  return export_read([&](double&) { return recorder.take_program(); }, path, options, modules, output_names);
+  const auto read = [&](double& scope_seconds) {
+    scope_seconds = recorder.scope_seconds();
+    return recorder.take_program();
+  };
+  return export_read(read, path, options, modules, output_names);
 }
 
 AnyDict export_pt2(const std::string& source, const std::string& path, const AnyDict& options) {

@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "python/stopwatch.h"
 #include "support/error.h"
 
 namespace modelexport::python {
@@ -53,20 +53,6 @@ struct Stack {
   std::vector<Entry> entries;
   ScopeId scope = kRootScope;
   bool is_record = false;
-};
-
-// Adds the time it lives to `total`.
-class Stopwatch {
- public:
-  explicit Stopwatch(double& total) : total_(total) {}
-  Stopwatch(const Stopwatch&) = delete;
-  Stopwatch& operator=(const Stopwatch&) = delete;
-  ~Stopwatch() { total_ += std::chrono::duration<double>(Clock::now() - start_).count(); }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  double& total_;
-  Clock::time_point start_ = Clock::now();
 };
 
 InputKind input_kind(std::string_view name) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "program/arguments.h"
+#include "python/stopwatch.h"
 #include "support/error.h"
 
 namespace modelexport::python {
@@ -82,6 +83,7 @@ void TraceRecorder::add_module(nb::handle module, std::string path, std::string 
 }
 
 void TraceRecorder::enter(nb::handle module) {
+  const Stopwatch watch(scope_seconds_);
   outer_scopes_.push_back(scope_);
   const auto found = modules_.find(module.ptr());
   if (found == modules_.end()) return;

@@ -48,6 +48,7 @@ class TraceRecorder {
   // Around a module's call. Modules without a path leave the scope as it is.
   void enter(nb::handle module);
   void leave();
+  [[nodiscard]] double scope_seconds() const { return scope_seconds_; }
   [[nodiscard]] const std::string& module_path() const { return program_.modules[scope_].path; }
 
   // Runs `function` and records it. Must be called with recording off for what the function calls itself.
@@ -147,6 +148,7 @@ class TraceRecorder {
   std::unordered_map<PyObject*, Module> modules_;
   std::vector<ScopeId> outer_scopes_;
   ScopeId scope_ = kRootScope;
+  double scope_seconds_ = 0;  // spent on entering scopes
 };
 
 }  // namespace modelexport::python

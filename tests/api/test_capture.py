@@ -71,7 +71,7 @@ def modules_of(path: Path) -> set[str]:
 
 
 def test_a_trace_needs_no_other_way(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    result = modelexport.export(Model(nn.Identity()), torch.randn(2, 4), path)
+    result = modelexport.export(Model(nn.Identity()), torch.randn(2, 4), path, capture="export")
     assert result["capture"] == {"by": "torch.export"}
     assert warnings_of(caplog) == []
 

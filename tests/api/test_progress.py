@@ -67,7 +67,7 @@ def terminal() -> Iterator[io.BytesIO]:
 def test_a_long_export_shows_its_stages_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     with terminal() as shown:
-        export(tmp_path, 1.2, verbose=True)
+        export(tmp_path, 2.3, verbose=True)
     text = shown.getvalue().decode()
     assert "\x1b[" in text
     # The capture ran when the display came up, and everything was shown as done in the end.
