@@ -53,11 +53,6 @@ SHARERS = (
 # Functions that make tensors of Python's data, and of tensors in it.
 MAKERS = ("tensor", "as_tensor", "asarray", "from_numpy", "frombuffer")
 _NUMBERS = (int, float, complex, type(None))
-# Classes whose calls run operators out of sight.
-_LEAVERS: dict[Any, str] = {
-    HigherOrderOperator: "the higher-order operator",
-    torch._C.ScriptFunction: "the scripted function",
-}
 
 
 @contextlib.contextmanager
