@@ -60,6 +60,8 @@ bench: build  ## times and memory against torch.onnx.export
 	$(VENV)/python bench/export_bench.py
 	$(VENV)/python bench/core_bench.py
 	$(VENV)/python bench/memory_bench.py
+	$(VENV)/python bench/trace_bench.py
+	$(VENV)/python bench/monitoring_bench.py
 	$(VENV)/python bench/runtime_bench.py
 	$(VENV)/python bench/carry_bench.py
 

@@ -1,4 +1,4 @@
-"""Export times against torch.onnx.export, against writing the same bytes, and memory; ratios of one run.
+"""Times of exports by torch.export: against torch.onnx.export, against writing the same bytes; ratios of one run.
 
     python bench/export_bench.py [--repeat 5] [--models bert-base,gpt2,vit-base,llama-16] [--json out.json]
 
@@ -8,35 +8,18 @@ Every figure is the median of several warm runs in one process, both sides takin
 from __future__ import annotations
 
 import argparse
-import gc
 import json
-import logging
-import os
 import shutil
 import statistics
-import sys
 import tempfile
-import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from tests.models.zoo_models import REAL_MODELS
+from common import DEFAULT_MODELS, REAL_MODELS, seconds, silence
 
 import modelexport
-
-DEFAULT_MODELS = "bert-base,gpt2,vit-base,llama-16"
-
-
-def seconds(run: Callable[[], Any]) -> float:
-    gc.collect()
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
 
 
 def median(runs: list[float]) -> float:
@@ -80,7 +63,7 @@ def measure(name: str, repeat: int, folder: Path) -> dict[str, float]:
 
     for _ in range(repeat + 1):
         time_it("capture", capture)
-        time_it("ours", lambda: modelexport.export(model, args or kwargs, str(ours)))
+        time_it("ours", lambda: modelexport.export(model, args or kwargs, str(ours), capture="export"))
         time_it("ours_from_program", lambda: modelexport.export(program, None, str(ours)))
         size = ours.stat().st_size
         rewrite(ours, copy)
@@ -112,9 +95,7 @@ def main() -> None:
     parser.add_argument("--models", default=DEFAULT_MODELS)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    warnings.filterwarnings("ignore")
-    logging.disable(logging.WARNING)
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    silence()
     results = {}
     folder = Path(tempfile.mkdtemp(prefix="modelexport-bench-"))
     try:

@@ -10,50 +10,32 @@ from __future__ import annotations
 
 import argparse
 import gc
-import logging
-import sys
 import tempfile
-import warnings
 from pathlib import Path
 
-import torch
+from common import DEFAULT_MODELS, captured, silence
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / "python")]
-from tests.models.zoo_models import REAL_MODELS  # noqa: E402
-
-import modelexport  # noqa: E402
-
-
-def status(key: str) -> float:
-    """A line of /proc/self/status, in MB."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(key + ":"):
-            return int(line.split()[1]) / 1024
-    raise KeyError(key)
+import modelexport
+from modelexport.monitor import MemoryPeak
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", default="bert-base,gpt2,vit-base,llama-16")
+    parser.add_argument("--models", default=DEFAULT_MODELS)
     options = parser.parse_args()
-    warnings.filterwarnings("ignore")
-    logging.disable(logging.WARNING)
+    silence()
     for name in options.models.split(","):
-        model = REAL_MODELS[name].build().eval()
-        args, kwargs = REAL_MODELS[name].inputs()
-        with torch.no_grad():
-            program = torch.export.export(model, args, kwargs, strict=False)
+        program = captured(name)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.onnx"
             modelexport.export(program, None, str(path))  # allocators and imports warm up
             path.unlink()
             gc.collect()
-            Path("/proc/self/clear_refs").write_text("5")
-            before = status("VmRSS")
+            memory = MemoryPeak()
             modelexport.export(program, None, str(path))
-            peak = status("VmHWM") - before
+            peak = memory.megabytes()
             size = path.stat().st_size / 2**20
-        print(f"{name:12s} {size:6.0f} MB written, peak {peak:5.1f} MB above the captured model", flush=True)
+        print(f"{name:12s} {size:6.0f} MB written, peak {peak:3d} MB above the captured model", flush=True)
 
 
 if __name__ == "__main__":

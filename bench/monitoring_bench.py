@@ -9,21 +9,16 @@ Prints the median of the differences between neighbours as a share of the median
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import statistics
-import sys
 import tempfile
 import time
-import warnings
 from pathlib import Path
 
 import torch
+from common import captured, silence
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / "python")]
-from tests.models.zoo_models import REAL_MODELS  # noqa: E402
-
-from modelexport.strategies.htp.htp_hierarchy_exporter import HierarchyExporter  # noqa: E402
+from modelexport.strategies.htp.htp_hierarchy_exporter import HierarchyExporter
 
 PROFILING = "MODELEXPORT_ENABLE_PROFILING"
 FORMS = ("plain", "monitored", "profiled")
@@ -43,15 +38,11 @@ def main() -> None:
     parser.add_argument("--models", default="bert-base,gpt2")
     parser.add_argument("--repeat", type=int, default=30)
     options = parser.parse_args()
-    warnings.filterwarnings("ignore")
-    logging.disable(logging.WARNING)
+    silence()
     for name in options.models.split(","):
-        model = REAL_MODELS[name].build().eval()
-        args, kwargs = REAL_MODELS[name].inputs()
-        with torch.no_grad():
-            start = time.perf_counter()
-            program = torch.export.export(model, args, kwargs, strict=False)
-            capture = time.perf_counter() - start
+        start = time.perf_counter()
+        program = captured(name)
+        capture = time.perf_counter() - start
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.onnx"
             # Each form comes first, second and last as often: the disk is still busy with what the one before wrote.

@@ -11,46 +11,33 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import logging
 import math
-import os
 import statistics
-import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from common import DEFAULT_MODELS, REAL_MODELS, seconds, silence
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / "python")]
-from bench.memory_bench import status  # noqa: E402
-from tests.models.zoo_models import REAL_MODELS  # noqa: E402
-
-import modelexport  # noqa: E402
-from modelexport.inputs import call_inputs  # noqa: E402
-from modelexport.state import preserved  # noqa: E402
-from modelexport.tracing import Trace, export_branches  # noqa: E402
+import modelexport
+from modelexport.export_branches import export_branches
+from modelexport.inputs import call_inputs
+from modelexport.monitor import MemoryPeak
+from modelexport.state import preserved
+from modelexport.tracing import Trace
 
 Clock = Callable[[], float]
 
 
-def seconds(run: Callable[[], Any], clock: Clock) -> float:
-    gc.collect()
-    start = clock()
-    run()
-    return clock() - start
-
-
-def peak(run: Callable[[], Any]) -> float:
+def peak(run: Callable[[], Any]) -> int:
     """MB that the process grows by while ``run`` runs."""
     gc.collect()
-    Path("/proc/self/clear_refs").write_text("5")
-    before = status("VmRSS")
+    memory = MemoryPeak()
     run()
-    return status("VmHWM") - before
+    return memory.megabytes()
 
 
 def measure(name: str, repeat: int, folder: Path, clock: Clock) -> dict[str, float]:
@@ -115,16 +102,14 @@ def report(name: str, m: dict[str, float]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--models", default="bert-base,gpt2,vit-base,llama-16")
+    parser.add_argument("--models", default=DEFAULT_MODELS)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--cpu", action="store_true", help="one thread's processor time, where others work too")
     options = parser.parse_args()
     clock = time.process_time if options.cpu else time.perf_counter
     if options.cpu:
         torch.set_num_threads(1)
-    warnings.filterwarnings("ignore")
-    logging.disable(logging.WARNING)
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    silence()
     results = {}
     for name in options.models.split(","):
         with tempfile.TemporaryDirectory(prefix="modelexport-bench-") as folder:

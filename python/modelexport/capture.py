@@ -23,7 +23,7 @@ from modelexport.exceptions import CaptureError, InvalidInputError, ModelExportE
 from modelexport.inputs import CallInputs, call_inputs, describe
 from modelexport.naming import module_rows
 from modelexport.options import ExportOptions
-from modelexport.specialised import Specialisation, pinned, recorded
+from modelexport.specialised import SIZE, Specialisation, pinned, recorded
 from modelexport.state import preserved, run_on_copies
 from modelexport.tracing import NotTraceableError, Trace
 
@@ -255,9 +255,6 @@ def _refusal(model: torch.nn.Module, call: CallInputs) -> str | None:
     return None
 
 
-_SIZE = re.compile(r"L\['(?P<name>\w+)'\](?P<rest>(?:\['?\w+'?\])*)\.size\(\)\[(?P<axis>\d+)\]")
-
-
 def _axes_named(text: str, plan: DynamicPlan) -> str:
     """torch's message with its ``L['x'].size()[0]`` as ``axis 0 ('batch') of input 'x'``."""
     leaves = plan.call.leaves()
@@ -269,7 +266,7 @@ def _axes_named(text: str, plan: DynamicPlan) -> str:
         given = [a.name for a in plan.axes if a.axis == axis and leaves[a.leaf].name == name and a.name]
         return f"axis {axis} {f'({given[0]!r}) ' if given else ''}of input {name!r}"
 
-    return _SIZE.sub(replace, text)
+    return SIZE.sub(replace, text)
 
 
 def _check_axes(program: ExportedProgram, plan: DynamicPlan, fixed: Sequence[Specialisation]) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from modelexport.export_branches import export_branches
 
 Call = tuple[str, int]
 """A module call: dotted path (``""`` for the root) and call index in execution order."""
@@ -29,20 +30,6 @@ class SeenCall:
 def _tensors(tree: Any) -> list[torch.Tensor]:
     """Copies of the tensors in ``tree``: later in-place operations must not change what was seen."""
     return [leaf.detach().clone() for leaf in pytree.tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
-
-
-@contextmanager
-def _export_branches() -> Iterator[None]:
-    """Lets libraries take the branches they take under torch.export (a mask is built even if it is all ones)."""
-    flags = [name for name in ("_is_exporting_flag", "_is_compiling_flag") if hasattr(torch.compiler, name)]
-    before = {name: getattr(torch.compiler, name) for name in flags}
-    for name in flags:
-        setattr(torch.compiler, name, True)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            setattr(torch.compiler, name, value)
 
 
 class _OneOrder(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -106,7 +93,7 @@ def record_calls(
         handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
         handles.append(module.register_forward_hook(after, with_kwargs=True))
     try:
-        with torch.no_grad(), _export_branches(), _OneOrder():  # type: ignore[no-untyped-call]
+        with torch.no_grad(), export_branches(), _OneOrder():  # type: ignore[no-untyped-call]
             model(*args, **dict(kwargs))
     finally:
         for handle in handles:

@@ -54,3 +54,8 @@ class VerificationError(ModelExportError):
 
 class InternalError(ModelExportError):
     """An invariant of this library is broken: please report it."""
+
+
+def described(error: BaseException) -> str:
+    """Another library's exception in one line, which goes into a message of ours."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"

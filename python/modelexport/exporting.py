@@ -187,7 +187,7 @@ def _checked_path(path: str | os.PathLike[str]) -> Path:
 
 def sidecar_path(target: Path) -> Path:
     """Where the hierarchy of the model ``target`` is written."""
-    return target.with_name(f"{target.stem}_hierarchy.json")
+    return Path(_core.sidecar_path(str(target)))
 
 
 def _core_fields(path: str, options: ExportOptions, strategy: Strategy, report: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 
-from modelexport.exceptions import InvalidInputError
+from modelexport.exceptions import InvalidInputError, described
 from modelexport.user_code import user_code
 
 
@@ -160,7 +160,7 @@ def _loaded_program(path: Path) -> ExportedProgram:
     try:
         return torch.export.load(path)
     except Exception as error:
-        raise InvalidInputError(f"{path}: not a file of torch.export.save: {_reason(error)}") from error
+        raise InvalidInputError(f"{path}: not a file of torch.export.save: {described(error)}") from error
 
 
 def _unpickled(path: Path, trust: bool) -> torch.nn.Module:
@@ -175,7 +175,7 @@ def _unpickled(path: Path, trust: bool) -> torch.nn.Module:
             warnings.simplefilter("ignore")
             model = torch.load(path, map_location="cpu", weights_only=False)
     except Exception as error:
-        raise InvalidInputError(f"{path}: no module can be loaded from it: {_reason(error)}") from error
+        raise InvalidInputError(f"{path}: no module can be loaded from it: {described(error)}") from error
     if isinstance(model, torch.jit.ScriptModule):
         raise InvalidInputError(f"{path} holds a TorchScript module, which cannot be captured; give the module itself")
     if not isinstance(model, torch.nn.Module):
@@ -183,10 +183,6 @@ def _unpickled(path: Path, trust: bool) -> torch.nn.Module:
             f"{path} holds a {_kind(model)} and no torch.nn.Module: weights alone do not say what is computed"
         )
     return model
-
-
-def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 # ---- transformers ------------------------------------------------------------------------------------------------
@@ -217,7 +213,7 @@ def _of_transformers(path: Path, model_class: str, trust: bool) -> Source:
             return _with_inputs(make(config))
     except Exception as error:
         hint = "" if trust or "trust_remote_code" not in str(error) else " (say --trust if you trust its code)"
-        raise InvalidInputError(f"{path}: {name} cannot be made from it: {_reason(error)}{hint}") from error
+        raise InvalidInputError(f"{path}: {name} cannot be made from it: {described(error)}{hint}") from error
 
 
 def _with_inputs(model: Any) -> Source:

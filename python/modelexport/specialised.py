@@ -23,7 +23,8 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 # Sizes that are tried to see whether guards leave an axis any choice.
 _TRIED_SIZES = 8192
 _TORCH = str(Path(torch.__file__).parent)
-_SIZE = re.compile(r"L\['\w+'\](?:\['?\w+'?\])*\.size\(\)\[\d+\]")
+# An input's size as torch writes it, "L['x'].size()[0]"; the input may sit in containers.
+SIZE = re.compile(r"L\['(?P<name>\w+)'\](?P<rest>(?:\['?\w+'?\])*)\.size\(\)\[(?P<axis>\d+)\]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,11 +67,11 @@ def pinned(program: ExportedProgram) -> Iterator[Specialisation]:
     guards: list[str] = getattr(program, "_guards_code", None) or []
     by_axis: dict[str, list[str]] = {}
     for guard in guards:
-        axes = set(_SIZE.findall(guard))
+        axes = {size.group() for size in SIZE.finditer(guard)}
         if len(axes) == 1:
             by_axis.setdefault(axes.pop(), []).append(guard)
     for axis, conditions in by_axis.items():
-        text = " and ".join(f"({_SIZE.sub('size', condition)})" for condition in conditions)
+        text = " and ".join(f"({SIZE.sub('size', condition)})" for condition in conditions)
         try:
             holds = eval(f"lambda size: {text}", {"math": math})
             possible = list(itertools.islice(filter(holds, range(_TRIED_SIZES)), 2))

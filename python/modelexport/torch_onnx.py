@@ -21,7 +21,7 @@ from modelexport.capture import check_count, unwrapped
 from modelexport.containers import register_containers
 from modelexport.dynamic import DynamicPlan, plan_dynamic
 from modelexport.environment import check_memory_for_weights
-from modelexport.exceptions import CaptureError, InvalidInputError, MemoryLimitError
+from modelexport.exceptions import CaptureError, InvalidInputError, MemoryLimitError, described
 from modelexport.exporting import Job
 from modelexport.inputs import CallInputs, call_inputs, describe
 from modelexport.naming import module_rows, output_names
@@ -127,7 +127,7 @@ def _first_working(
             raise
         except Exception as error:
             cause = error
-            reasons.append(f"{exporter}: {type(error).__name__}: {' '.join(str(error).split())[:500]}")
+            reasons.append(f"{exporter}: {described(error)}")
             logger.info("torch.onnx.export cannot: %s", reasons[-1])
     raise CaptureError(f"torch.onnx.export cannot export {work.name}: {'; '.join(reasons)}") from cause
 
@@ -236,9 +236,8 @@ def record_run(model: torch.nn.Module, call: CallInputs) -> Run:
         handles = [m.register_forward_pre_hook(counter(path)) for path, m in model.named_modules()]
         outputs = run_on_copies(model, call)
     except Exception as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
         raise InvalidInputError(
-            f"{type(model).__name__}.forward fails on the inputs ({describe(call)}): {reason}"
+            f"{type(model).__name__}.forward fails on the inputs ({describe(call)}): {described(error)}"
         ) from None
     finally:
         for handle in handles:

@@ -26,6 +26,7 @@ from modelexport import _core, pre_dispatch
 from modelexport.attributes import Attributes
 from modelexport.containers import register_containers
 from modelexport.data_guards import guarded
+from modelexport.export_branches import export_branches
 from modelexport.inputs import CallInputs
 from modelexport.naming import placeholder_names, qualified_class_name
 
@@ -333,24 +334,6 @@ def _frozen_heap() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
-
-
-@contextlib.contextmanager
-def export_branches() -> Iterator[None]:
-    """Lets libraries take the branches that they take under torch.export; compiled functions run as written."""
-    flags = ("_is_exporting_flag", "_is_compiling_flag")
-    before = [getattr(torch.compiler, flag) for flag in flags]
-    fast_path = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    for flag in flags:
-        setattr(torch.compiler, flag, True)
-    try:
-        with torch.compiler.set_stance("force_eager"):
-            yield
-    finally:
-        for flag, value in zip(flags, before, strict=True):
-            setattr(torch.compiler, flag, value)
-        torch.backends.mha.set_fastpath_enabled(fast_path)
 
 
 @contextlib.contextmanager

@@ -75,11 +75,7 @@ def static(zoo: Zoo, name: str, path: Path) -> Iterator[str | int]:
     assert_parity(model, path, (), given)
     other = _seeded(inputs, 1)
     assert_parity(model, path, (), other)
-    yield "regions"
-    report = check_regions(model, (), other, path, feeds(session(path), (), other))
-    for (module, call), why in report.failures.items():
-        raise AssertionError(f"{len(report.failures)} of {report.checked} calls, first {module}@{call}: {why}")
-    yield report.checked
+    yield from _regions(model, other, path)
 
 
 def dynamic(zoo: Zoo, name: str, path: Path) -> Iterator[str | int]:
@@ -134,7 +130,7 @@ def half(dtype: torch.dtype, zoo: Zoo, name: str, path: Path) -> Iterator[str | 
 
 
 def trace(zoo: Zoo, name: str, path: Path) -> Iterator[str | int | Remark]:
-    """Traced: equal to eager on inputs other than the traced ones, and the same file as from torch.export's program.
+    """Traced: as right as a static export on inputs other than the traced ones, and the same as torch.export's program.
 
     The remark says why a model was not traced, or that torch.export cannot capture what was traced.
     """
@@ -154,6 +150,7 @@ def trace(zoo: Zoo, name: str, path: Path) -> Iterator[str | int | Remark]:
     yield "parity"
     for seed in (1, 2):
         assert_parity(model, path, (), _seeded(inputs, seed))
+    yield from _regions(model, _seeded(inputs, 1), path)
     if how["by"] != "trace":
         yield Remark(f"sent on: {how['untraced']}")
         return
@@ -167,6 +164,7 @@ def trace(zoo: Zoo, name: str, path: Path) -> Iterator[str | int | Remark]:
     mine, theirs = described(onnx.load(path)), described(onnx.load(other))
     for part in mine:
         assert mine[part] == theirs[part], _difference(part, mine[part], theirs[part])
+    assert_parity(model, other, (), _seeded(inputs, 1))
 
 
 def _difference(part: str, mine: list[Any], theirs: list[Any]) -> str:
@@ -220,7 +218,7 @@ def _export(model: torch.nn.Module, given: Inputs, path: Path, axes: dict[str, d
     """Our export; where it says that torch.export cannot capture the model, torch.export itself has the word."""
     yield "export"
     try:
-        modelexport.export(model, given, str(path), dynamic_axes=axes or None, fallback=False)
+        modelexport.export(model, given, str(path), dynamic_axes=axes or None, capture="export", fallback=False)
     except modelexport.CaptureError:
         yield "capture"
         shapes = {name: dict.fromkeys(axes.get(name, {}), torch.export.Dim.DYNAMIC) for name in given}
@@ -228,6 +226,15 @@ def _export(model: torch.nn.Module, given: Inputs, path: Path, axes: dict[str, d
             torch.export.export(model, (), given, dynamic_shapes=shapes, strict=False)
         yield "export"
         raise
+
+
+def _regions(model: torch.nn.Module, given: Inputs, path: Path) -> Iterator[str | int]:
+    """Every module call that owns nodes computes in onnxruntime what its hook saw; yields how many."""
+    yield "regions"
+    report = check_regions(model, (), given, path, feeds(session(path), (), given))
+    for (module, call), why in report.failures.items():
+        raise AssertionError(f"{len(report.failures)} of {report.checked} calls, first {module}@{call}: {why}")
+    yield report.checked
 
 
 def _dynamic_axes(inputs: InputMaker) -> dict[str, dict[int, str]]:

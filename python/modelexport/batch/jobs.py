@@ -58,7 +58,7 @@ class Job:
 
     @property
     def sidecar(self) -> Path:
-        return self.output_path.with_name(f"{self.output_path.stem}_hierarchy.json")
+        return Path(_core.sidecar_path(str(self.output_path)))
 
     @property
     def external_data(self) -> Path:
