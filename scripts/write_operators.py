@@ -26,8 +26,9 @@ RULES = [
     ("Random", "draws from a distribution that ONNX lacks, or from a given generator state",
      r"generator|rand|multinomial|poisson|binomial|cauchy|geometric|log_normal|philox|sobol|dirichlet|_standard_gamma"
      r"|rrelu|fractional_max|dropout|^exponential|^normal|^uniform|^bernoulli"),
-    ("Linear algebra decompositions", "iterative algorithms without an ONNX operator; `_ex` forms report failures",
-     r"linalg|chol|svd|^_?lu_|geqrf|^qr|orm?gqr|ormqr|triangular|inverse|logdet|slogdet|matrix_exp|nuclear|linear_comb"),
+    ("Linear algebra decompositions", "QR, LU and LDL factors, eigenvalues, singular values, and what is made of "
+     "them: ONNX has no operator that computes them",
+     r"linalg|chol|svd|^_?lu_|geqrf|^qr|orm?gqr|ormqr|triangular|^p?inverse|nuclear|linear_comb"),
     ("Special functions", "no ONNX operator computes them",
      r"^special|gamma|^i0|^erfinv|^igamma|nextafter|^[gl]cm|^gcd|^frexp"),
     ("Backend kernels", "chosen by a device backend after export",
@@ -53,7 +54,7 @@ RULES = [
     ("Parts of PyTorch's own kernels", "called by other operators' implementations, not by an exported program",
      r"_helper$|_impl_?$|_fallback$|_copy$|_forward(\.output)?$|^_add_relu|^_addmm_activation|^_aminmax|^_fused_sdp"
      r"|^_lazy_clone|^_logcumsumexp|^_masked_|^_new_zeros|^_stack$|^_trilinear|^_transform|^_native_multi_head"
-     r"|depthwise|^_index_put|^native_norm|^range\.out_|^sort\.values_stable|^from_file"
+     r"|depthwise|^_index_put|^native_norm|^range\.out_|^slice_inverse|^sort\.values_stable|^from_file"
      r"|^_wrapped_linear|^_dim_arange|^_euclidean|^_pad_enum|^_reshape_from|^_rowwise|^_saturate|^_shape_as|^_to_cpu"
      r"|^_cast_"),
 ]  # fmt: skip

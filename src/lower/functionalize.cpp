@@ -77,9 +77,10 @@ class Functionalizer {
   // Nodes are moved from when they are appended, so that an error before that can name them.
   void rewrite(Node& node) {
     if (!mutates(node)) return rewrite_pure(node);
+    if (keeps_sizes_only(node)) return;
     const Schema* twin = functional_twin(*node.schema);
     if (twin == nullptr) {
-      if (!keeps_sizes_only(node)) append(node);
+      append(node);
     } else if (twin->is_view()) {
       // t_, squeeze_, detach_: what changes is how the memory is seen.
       use_twin(node, *twin);
@@ -165,7 +166,7 @@ class Functionalizer {
 
   // resize_ to the sizes that the tensor has does nothing.
   bool keeps_sizes_only(const Node& node) {
-    if (aten_name(node) != "resize_" || node.args.empty() || node.outputs.size() != 1) return false;
+    if (!aten_name(node).starts_with("resize_") || node.args.empty() || node.outputs.size() != 1) return false;
     const auto* self = node.args.front().value.as<ValueRef>();
     if (self == nullptr || graph_.values[self->id].sizes != graph_.values[node.outputs.front()].sizes) return false;
     tensors_.add_name(node.outputs.front(), tensors_.tensor_of(self->id));

@@ -216,6 +216,15 @@ for _name in ("_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa"):
     ARGUMENTS[f"{_name}.vec"] = [(IMAGE, [4, 7], False, None), (IMAGE, None, False, [0.5, 1.5])]
 _BAGS = (TABLE, BAG, OFFSETS, False, 1, False, None, False)
 ARGUMENTS |= {
+    **{name: [(STACK,)] for name in ("matrix_exp", "linalg_matrix_exp")},
+    "resize": [(X, [3, 4]), (X, [4, 6])],
+    "resize_": [(X.clone(), [3, 4])],
+    "resize_as": [(X, N[0])],
+    "resize_as_": [(X.clone(), N[0])],
+    "gradient.scalararray": [(X, {"spacing": 0.5, "dim": [0, 2]})],
+    "gradient.array": [(X, {"dim": [0, 1]})],
+    "gradient.scalarrayarray": [(X, {"spacing": [0.5, 2.0], "dim": [1, 2], "edge_order": 2})],
+    "gradient.tensorarrayint": [(X, {"spacing": [torch.tensor([0.0, 1, 4])], "dim": 1, "edge_order": 2})],
     **{f"{name}": [(X, -0.2, 0.3), (N, 0, None)] for name in ("clamp", "clamp_", "clip", "clip_")},
     **{f"{name}.out": [(X, -0.2, 0.3, {"out": torch.zeros_like(X)})] for name in ("clamp", "clip")},
     **{f"{name}.dim": [(X, 1, True), (N, -1)] for name in ("max", "min")},

@@ -145,6 +145,23 @@ Values softmax(Context& c) {
   return {along_axis(c.b, Name.text, c.operand("self", c.out_dtype()), c.axis("dim", "self"))};
 }
 
+// (grad - sum(grad * output)) * output
+Values softmax_gradient(Context& c) {
+  const V grad = c.operand("grad_output", c.out_dtype());
+  const V output = c.operand("output", c.out_dtype());
+  const V product = c.b.mul(grad, output);
+  if (c.out_rank() == 0) return {c.b.mul(c.b.sub(grad, product), output)};
+  const V sum = c.b.reduce("ReduceSum", product, {c.axis("dim", "grad_output")}, true);
+  return {c.b.mul(c.b.sub(grad, sum), output)};
+}
+
+// grad * mask * scale
+Values dropout_gradient(Context& c) {
+  const DType dtype = c.out_dtype();
+  const V kept = c.b.mul(c.operand("grad_output", dtype), c.operand("mask", dtype));
+  return {c.b.mul(kept, c.scalar("scale", dtype))};
+}
+
 const Row kRows[] = {
     {"aten::relu(Tensor self) -> Tensor", unary<"Relu">},
     {"aten::relu6(Tensor self) -> Tensor", relu6},
@@ -171,6 +188,9 @@ const Row kRows[] = {
     {"aten::glu(Tensor self, int dim=-1) -> Tensor", glu},
     {"aten::softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", softmax<"Softmax">},
     {"aten::_softmax(Tensor self, int dim, bool half_to_float) -> Tensor", softmax<"Softmax">},
+    {"aten::_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor",
+     softmax_gradient},
+    {"aten::native_dropout_backward(Tensor grad_output, Tensor mask, float scale) -> Tensor", dropout_gradient},
     {"aten::special_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", softmax<"Softmax">},
     {"aten::log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", softmax<"LogSoftmax">},
     {"aten::_log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor", softmax<"LogSoftmax">},

@@ -67,6 +67,13 @@ std::optional<V> easy_power(Context& c, V base) {
   return std::nullopt;
 }
 
+// An integer to a negative power is 0 but for 1 and -1. 0 is so in torch; runtimes make it an infinity, cast.
+V integer_power(Builder& b, V base, V exponent) {
+  const V is_zero = b.op("Equal", {base, number_like(b, 0, base)});
+  const V divides = b.op("And", {is_zero, is_negative(b, exponent)});
+  return b.where(divides, base, b.op("Pow", {base, exponent}));
+}
+
 Values power(Context& c) {
   const DType dtype = c.out_dtype();
   const V base = c.operand("self", dtype);
@@ -74,7 +81,10 @@ Values power(Context& c) {
     return {c.b.op("Or", {base, c.b.op("Not", {c.operand("exponent", dtype)})})};
   }
   if (const auto easy = easy_power(c, base)) return {*easy};
-  return {c.b.op("Pow", {base, c.operand("exponent", dtype)})};
+  const V exponent = c.operand("exponent", dtype);
+  const std::optional<double> known = constant_number(c.b, exponent);
+  const bool may_divide = !is_floating(dtype) && !is_unsigned(dtype) && known.value_or(-1) < 0;
+  return {may_divide ? integer_power(c.b, base, exponent) : c.b.op("Pow", {base, exponent})};
 }
 
 Values addcmul(Context& c) {

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "lower/ops/families.h"
+#include "lower/ops/layout.h"
 #include "onnx/evaluate.h"
 
 namespace modelexport::lower {
@@ -30,13 +31,6 @@ struct Attended {
   V out;
   V weights;
 };
-
-std::vector<int64_t> swap_last_two(int64_t rank) {
-  std::vector<int64_t> perm(static_cast<std::size_t>(rank));
-  for (int64_t i = 0; i < rank; ++i) perm[static_cast<std::size_t>(i)] = i;
-  std::swap(perm[perm.size() - 1], perm[perm.size() - 2]);
-  return perm;
-}
 
 int64_t rank_of(const Builder& b, V x) { return b.rank(x).value_or(0); }
 
@@ -69,7 +63,7 @@ V zero_where(Builder& b, V rows, V x) { return rows ? b.where(rows, b.scalar(0, 
 Attended attend(Builder& b, const Attention& a) {
   const DType dtype = b.dtype(a.query);
   const V query = a.scale == 1 ? a.query : b.mul(a.query, b.scalar(a.scale, dtype));
-  V scores = b.op("MatMul", {query, b.transpose(a.key, swap_last_two(rank_of(b, a.key)))});
+  V scores = b.op("MatMul", {query, swap_last_two(b, a.key)});
   V masked;
   if (a.is_causal) scores = b.add(scores, causal_bias(b, a.query, a.key, dtype));
   if (a.mask) {

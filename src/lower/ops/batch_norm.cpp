@@ -3,6 +3,7 @@
 
 #include "lower/ops/families.h"
 #include "lower/ops/normalize.h"
+#include "lower/ops/reduction.h"
 
 namespace modelexport::lower {
 
@@ -59,6 +60,7 @@ BatchResult with_batch_statistics(Context& c) {
 bool uses_batch_statistics(Context& c) { return c.flag("training") || !c.has("running_mean"); }
 
 Values batch_norm(Context& c) {
+  if (is_empty(c.b, c.tensor("input"))) return {c.operand("input", c.out_dtype())};
   return {uses_batch_statistics(c) ? with_batch_statistics(c).out : with_running_statistics(c)};
 }
 

@@ -1,8 +1,12 @@
 // Systems of linear equations: each column of a matrix is one step of a Scan (Golub and Van Loan, Matrix Computations,
 // chapters 3 and 4). Matrices have shape [..., n, n].
+#include "lower/ops/elimination.h"
+
 #include <limits>
 
 #include "lower/ops/families.h"
+#include "lower/ops/layout.h"
+#include "lower/ops/reduction.h"
 
 namespace modelexport::lower {
 
@@ -23,11 +27,9 @@ struct Frame {
   [[nodiscard]] V zeros_unless(V condition, V x) const { return b.where(condition, x, b.scalar(0, b.dtype(x))); }
 };
 
-Frame frame_of(Context& c, V a) {
-  Builder& b = c.b;
+Frame frame_of(Builder& b, V a) {
   const int64_t rank = *b.rank(a);
-  const V n = b.as_scalar(b.size_of(a, rank - 1));
-  return {b, b.op("Range", {b.scalar_int(0), n, b.scalar_int(1)}), rank - 2, rank - 1};
+  return {b, range(b, b.size_of(a, rank - 1)), rank - 2, rank - 1};
 }
 
 // Scans the columns with `step(state, k)`, which gives the next state and what to stack along a new first axis.
@@ -77,52 +79,58 @@ Values eliminate(const Frame& f, V augmented) {
   });
 }
 
-V transposed(Builder& b, V x) {
-  const int64_t rank = *b.rank(x);
-  std::vector<int64_t> perm(static_cast<std::size_t>(rank));
-  for (int64_t i = 0; i < rank; ++i) perm[static_cast<std::size_t>(i)] = i < rank - 2 ? i : 2 * rank - 3 - i;
-  return b.transpose(x, perm);
-}
-
 // Stacked columns [n, ..., m, 1] as [..., m, n].
 V columns_of(Builder& b, V stack) {
-  const int64_t rank = *b.rank(stack);
-  std::vector<int64_t> perm;
-  for (int64_t i = 1; i < rank; ++i) perm.push_back(i);
-  perm.back() = 0;
-  return b.transpose(b.squeeze(stack, {rank - 1}), std::vector<int64_t>(perm.begin(), perm.end()));
+  const int64_t rank = *b.rank(stack) - 1;
+  return b.transpose(b.squeeze(stack, {rank}), moving(rank, {0}, {rank - 1}));
 }
 
-// onnxruntime's Scan does not run over no columns.
-bool is_empty(Context& c, V a) {
-  const Size n = c.b.size_of(a, *c.b.rank(a) - 1);
-  return n.is_static() && n.value == 0;
+// What a system of no equations gives: onnxruntime's Scan does not run over no columns.
+V zeros(Context& c, std::size_t result = 0) {
+  return c.b.expand(c.b.scalar(0, c.out_dtype(result)), c.out_sizes(result));
 }
-
-V zeros(Context& c) { return c.b.expand(c.b.scalar(0, c.out_dtype()), c.out_sizes()); }
 
 // ---- solutions ----
 
-V solve(Context& c, V a, V right) {
-  Builder& b = c.b;
-  const Frame f = frame_of(c, a);
+struct Solution {
+  V x;
+  V pivots;  // [n, ..., 1, 1]
+};
+
+Solution solve(Builder& b, V a, V right) {
+  const Frame f = frame_of(b, a);
   const V augmented = b.concat({a, right}, f.column_axis);
+  const Values results = eliminate(f, augmented);
   const Size n = b.size_of(a, f.column_axis);
-  return b.slice(eliminate(f, augmented)[0], f.column_axis, n, b.size_of(augmented, f.column_axis));
+  return {b.slice(results[0], f.column_axis, n, b.size_of(augmented, f.column_axis)), results[1]};
 }
 
-V identity_like(Context& c, V a) {
-  Builder& b = c.b;
-  const V rows = frame_of(c, a).rows;
-  const V same = b.cast(b.op("Equal", {b.unsqueeze(rows, {1}), rows}), b.dtype(a));
-  return b.op("Expand", {same, b.shape_of(a)});
+V identity_like(Builder& b, V a) {
+  return b.op("Expand", {identity(b, b.size_of(a, *b.rank(a) - 1), b.dtype(a)), b.shape_of(a)});
 }
 
 template <OpName Argument>
 Values inverse(Context& c) {
-  const V a = c.operand(Argument.text, c.out_dtype());
-  if (is_empty(c, a)) return {zeros(c)};
-  return {solve(c, a, identity_like(c, a))};
+  return {inverse_of(c.b, c.operand(Argument.text, c.out_dtype()))};
+}
+
+// What LAPACK reports of a factorization: the number, from 1, of the first step that failed, or 0. `failed` is a bool
+// [n, ..., 1, 1] for the steps.
+V info_of(Builder& b, V failed) {
+  const int64_t rank = *b.rank(failed);
+  const V failures = b.squeeze(b.cast(failed, DType::Int32), {rank - 2, rank - 1});
+  const V first = b.cast(b.op("ArgMax", {failures}, {{"axis", 0}, {"keepdims", 0}}), DType::Int32);
+  const V any = b.reduce("ReduceMax", failures, {0}, false);
+  return b.mul(any, b.add(first, b.scalar_int(1, DType::Int32)));
+}
+
+V info_of_pivots(Builder& b, V pivots) { return info_of(b, b.op("Equal", {pivots, b.scalar(0, b.dtype(pivots))})); }
+
+Values inverse_and_info(Context& c) {
+  const V a = c.operand("A", c.out_dtype());
+  if (is_empty(c.b, a)) return {a, zeros(c, 1)};
+  const Solution solution = solve(c.b, a, identity_like(c.b, a));
+  return {solution.x, info_of_pivots(c.b, solution.pivots)};
 }
 
 // Matrices of a batch, each of the sizes that its last two axes have.
@@ -136,33 +144,42 @@ V batch_of(Context& c, V x, const Sizes& result) {
 }
 
 // A right side of rank 1 is one column; so are the rows of [..., n] when A is [..., n, n] (torch.linalg.solve).
-Values linalg_solve(Context& c) {
+Solution linalg_solution(Context& c) {
   Builder& b = c.b;
   const DType dtype = c.out_dtype();
   V a = c.operand("A", dtype);
   V right = c.operand("B", dtype);
-  if (is_empty(c, a)) return {zeros(c)};
   const bool left = c.flag("left");
   const bool vector = *b.rank(right) == 1 || (*b.rank(right) == *b.rank(a) - 1 && c.out_rank() == *b.rank(right));
   if (vector) right = b.unsqueeze(right, {*b.rank(right)});
-  if (!left && !vector) right = transposed(b, right);
-  if (!left) a = transposed(b, a);
+  if (!left && !vector) right = swap_last_two(b, right);
+  if (!left) a = swap_last_two(b, a);
   Sizes sizes = c.out_sizes();
   if (vector) sizes.emplace_back(1);
-  const V x = solve(c, batch_of(c, a, sizes), batch_of(c, right, sizes));
-  if (vector) return {b.squeeze(x, {*b.rank(x) - 1})};
-  return {left ? x : transposed(b, x)};
+  const Solution solution = solve(b, batch_of(c, a, sizes), batch_of(c, right, sizes));
+  if (vector) return {b.squeeze(solution.x, {*b.rank(solution.x) - 1}), solution.pivots};
+  return {left ? solution.x : swap_last_two(b, solution.x), solution.pivots};
+}
+
+Values linalg_solve(Context& c) {
+  if (is_empty(c.b, c.tensor("A"))) return {zeros(c)};
+  return {linalg_solution(c).x};
+}
+
+Values linalg_solve_and_info(Context& c) {
+  if (is_empty(c.b, c.tensor("A"))) return {zeros(c), zeros(c, 1)};
+  const Solution solution = linalg_solution(c);
+  return {solution.x, info_of_pivots(c.b, solution.pivots)};
 }
 
 // ---- triangles ----
 
 // T X = B by substitution; only the named triangle of T is looked at.
-V substitute(Context& c, V triangle, V right, bool upper, bool unit) {
-  const Frame f = frame_of(c, triangle);
+V substitute(Builder& b, V triangle, V right, bool upper, bool unit) {
+  const Frame f = frame_of(b, triangle);
   const Values results = scan_columns(
       f, right,
       [&](V state, V k) {
-        Builder& b = f.b;
         const V column = f.column(triangle, k);
         V x = f.row(state, k);
         if (!unit) x = b.div(x, f.row(column, k));
@@ -171,61 +188,85 @@ V substitute(Context& c, V triangle, V right, bool upper, bool unit) {
       },
       upper);
   // The rows [n, ..., 1, m] as [..., n, m].
-  Builder& b = c.b;
-  const int64_t rank = *b.rank(results[1]);
-  std::vector<int64_t> perm;
-  for (int64_t i = 1; i < rank - 2; ++i) perm.push_back(i);
-  perm.insert(perm.end(), {0, rank - 2});
-  return b.transpose(b.squeeze(results[1], {rank - 2}), perm);
+  const int64_t rank = *b.rank(results[1]) - 1;
+  return b.transpose(b.squeeze(results[1], {rank - 1}), moving(rank, {0}, {rank - 2}));
 }
 
 V solve_triangular(Context& c, V triangle, V right, bool upper, bool left, bool unit) {
   Builder& b = c.b;
   const Sizes sizes = c.out_sizes();
-  if (left) return substitute(c, batch_of(c, triangle, sizes), batch_of(c, right, sizes), upper, unit);
-  const V turned = batch_of(c, transposed(b, right), sizes);
-  return transposed(b, substitute(c, batch_of(c, transposed(b, triangle), sizes), turned, !upper, unit));
+  if (left) return substitute(b, batch_of(c, triangle, sizes), batch_of(c, right, sizes), upper, unit);
+  const V turned = batch_of(c, swap_last_two(b, right), sizes);
+  return swap_last_two(b, substitute(b, batch_of(c, swap_last_two(b, triangle), sizes), turned, !upper, unit));
 }
 
 Values linalg_solve_triangular(Context& c) {
   const DType dtype = c.out_dtype();
-  if (is_empty(c, c.operand("self", dtype))) return {zeros(c)};
+  if (is_empty(c.b, c.operand("self", dtype))) return {zeros(c)};
   return {solve_triangular(c, c.operand("self", dtype), c.operand("B", dtype), c.flag("upper"), c.flag("left"),
                            c.flag("unitriangular"))};
 }
 
+// The factor comes back as well.
+Values triangular_solve(Context& c) {
+  Builder& b = c.b;
+  const DType dtype = c.out_dtype();
+  const V triangle = batch_of(c, c.operand("A", dtype), c.out_sizes());
+  if (is_empty(b, triangle)) return {zeros(c), zeros(c, 1)};
+  const V right = batch_of(c, c.operand("self", dtype), c.out_sizes());
+  const bool transposes = c.flag("transpose");
+  const V seen = transposes ? swap_last_two(b, triangle) : triangle;
+  return {substitute(b, seen, right, c.flag("upper") != transposes, c.flag("unitriangular")), triangle};
+}
+
 // ---- Cholesky ----
 
-// A = L L^T: each step takes one outer product from what is left of A. Only A's lower triangle is looked at.
-V lower_factor(Context& c, V a) {
-  const Frame f = frame_of(c, a);
-  return columns_of(c.b, scan_columns(f, a, [&](V state, V k) {
-                      Builder& b = f.b;
-                      const V column = f.column(state, k);
-                      const V scaled = b.div(column, b.op("Sqrt", {f.row(column, k)}));
-                      const V factor = f.zeros_unless(f.rows_that("GreaterOrEqual", k), scaled);
-                      return Values{b.sub(state, b.op("MatMul", {factor, transposed(b, factor)})), factor};
-                    })[1]);
+// A = L L^T: each step takes one outer product from what is left of A, and gives a column of L. Only A's lower triangle
+// is looked at. The columns are [n, ..., n, 1], NaN from the first on that no real number is the root for.
+V factor_columns(Builder& b, V a) {
+  const Frame f = frame_of(b, a);
+  return scan_columns(f, a, [&](V state, V k) {
+    const V column = f.column(state, k);
+    const V scaled = b.div(column, b.op("Sqrt", {f.row(column, k)}));
+    const V factor = f.zeros_unless(f.rows_that("GreaterOrEqual", k), scaled);
+    return Values{b.sub(state, b.op("MatMul", {factor, swap_last_two(b, factor)})), factor};
+  })[1];
+}
+
+// The factor, and the columns that it is made of.
+Values cholesky_factor(Context& c) {
+  Builder& b = c.b;
+  const V a = c.operand("self", c.out_dtype());
+  const bool upper = c.flag("upper");
+  const V columns = factor_columns(b, upper ? swap_last_two(b, a) : a);
+  const V lower = columns_of(b, columns);
+  return {upper ? swap_last_two(b, lower) : lower, columns};
 }
 
 Values cholesky(Context& c) {
-  const V a = c.operand("self", c.out_dtype());
-  if (is_empty(c, a)) return {zeros(c)};
-  if (!c.flag("upper")) return {lower_factor(c, a)};
-  return {transposed(c.b, lower_factor(c, transposed(c.b, a)))};
+  if (is_empty(c.b, c.tensor("self"))) return {zeros(c)};
+  return {cholesky_factor(c).front()};
+}
+
+Values cholesky_and_info(Context& c) {
+  Builder& b = c.b;
+  if (is_empty(b, c.tensor("self"))) return {zeros(c), zeros(c, 1)};
+  const Values factor = cholesky_factor(c);
+  const V sums = b.reduce("ReduceSum", factor[1], {*b.rank(factor[1]) - 2}, true);
+  return {factor[0], info_of(b, b.op("IsNaN", {sums}))};
 }
 
 // A^-1 B where A = L L^T, from a factor of A.
 V solve_factored(Context& c, V factor, V right) {
   Builder& b = c.b;
   const bool upper = c.flag("upper");
-  const V first = substitute(c, upper ? transposed(b, factor) : factor, right, false, false);
-  return substitute(c, upper ? factor : transposed(b, factor), first, true, false);
+  const V first = substitute(b, upper ? swap_last_two(b, factor) : factor, right, false, false);
+  return substitute(b, upper ? factor : swap_last_two(b, factor), first, true, false);
 }
 
 Values cholesky_solve(Context& c) {
   const V factor = c.operand("input2", c.out_dtype());
-  if (is_empty(c, factor)) return {zeros(c)};
+  if (is_empty(c.b, factor)) return {zeros(c)};
   const Sizes sizes = c.out_sizes();
   const V right = c.operand("self", c.out_dtype());
   return {solve_factored(c, batch_of(c, factor, sizes), batch_of(c, right, sizes))};
@@ -233,8 +274,8 @@ Values cholesky_solve(Context& c) {
 
 Values cholesky_inverse(Context& c) {
   const V factor = c.operand("self", c.out_dtype());
-  if (is_empty(c, factor)) return {zeros(c)};
-  return {solve_factored(c, factor, identity_like(c, factor))};
+  if (is_empty(c.b, factor)) return {zeros(c)};
+  return {solve_factored(c, factor, identity_like(c.b, factor))};
 }
 
 // ---- determinants ----
@@ -244,10 +285,10 @@ template <OpName Argument>
 Values sign_and_log(Context& c) {
   Builder& b = c.b;
   const V a = c.operand(Argument.text, c.out_dtype());
-  if (is_empty(c, a)) {
+  if (is_empty(c.b, a)) {
     return {b.expand(b.scalar(1, c.out_dtype()), c.out_sizes()), zeros(c)};
   }
-  const V pivots = eliminate(frame_of(c, a), a)[1];
+  const V pivots = eliminate(frame_of(c.b, a), a)[1];
   const int64_t rank = *b.rank(pivots);
   const V sign = b.reduce("ReduceProd", b.op("Sign", {pivots}), {0, rank - 2, rank - 1}, false);
   const V logarithms = b.op("Log", {b.op("Abs", {pivots})});
@@ -265,12 +306,21 @@ Values log_determinant(Context& c) {
 constexpr Row kRows[] = {
     {"aten::inverse(Tensor self) -> Tensor", inverse<"self">},
     {"aten::linalg_inv(Tensor A) -> Tensor", inverse<"A">},
+    {"aten::linalg_inv_ex(Tensor A, *, bool check_errors=False) -> (Tensor inverse, Tensor info)", inverse_and_info},
     {"aten::linalg_solve(Tensor A, Tensor B, *, bool left=True) -> Tensor", linalg_solve},
+    {"aten::linalg_solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=False) -> (Tensor result, Tensor "
+     "info)",
+     linalg_solve_and_info},
+    {"aten::triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) "
+     "-> (Tensor solution, Tensor cloned_coefficient)",
+     triangular_solve},
     {"aten::linalg_solve_triangular(Tensor self, Tensor B, *, bool upper, bool left=True, bool unitriangular=False) -> "
      "Tensor",
      linalg_solve_triangular},
     {"aten::cholesky(Tensor self, bool upper=False) -> Tensor", cholesky},
     {"aten::linalg_cholesky(Tensor self, *, bool upper=False) -> Tensor", cholesky},
+    {"aten::linalg_cholesky_ex(Tensor self, *, bool upper=False, bool check_errors=False) -> (Tensor L, Tensor info)",
+     cholesky_and_info},
     {"aten::cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor", cholesky_solve},
     {"aten::cholesky_inverse(Tensor self, bool upper=False) -> Tensor", cholesky_inverse},
     {"aten::slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet)", sign_and_log<"self">},
@@ -279,6 +329,10 @@ constexpr Row kRows[] = {
 };
 
 }  // namespace
+
+V inverse_of(Builder& b, V a) { return is_empty(b, a) ? a : solve(b, a, identity_like(b, a)).x; }
+
+V solution_of(Builder& b, V a, V right) { return is_empty(b, a) ? right : solve(b, a, right).x; }
 
 Family elimination_ops() { return kRows; }
 

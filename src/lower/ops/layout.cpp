@@ -66,6 +66,16 @@ V flatten(Builder& b, V x) {
   return b.reshape(x, {-1});
 }
 
+V swap_last_two(Builder& b, V x) {
+  const int64_t rank = *b.rank(x);
+  return b.transpose(x, moving(rank, {rank - 1}, {rank - 2}));
+}
+
+V identity(Builder& b, const Size& n, DType dtype) {
+  const V rows = range(b, n);
+  return b.cast(b.op("Equal", {b.unsqueeze(rows, {1}), rows}), dtype);
+}
+
 V along_axis(Builder& b, V x, int64_t axis, int64_t rank) {
   std::vector<int64_t> ones;
   for (int64_t i = axis + 1; i < rank; ++i) ones.push_back(i - axis);

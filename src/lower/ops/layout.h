@@ -26,7 +26,9 @@ inline constexpr program::Dim kInferred{.value = 0, .expr = program::kStatic - 1
 V range(Builder& b, const Size& n);
 // An int64 constant of any rank.
 V index_constant(Builder& b, std::vector<int64_t> sizes, const std::vector<int64_t>& values);
-V flatten(Builder& b, V x);  // to rank 1
+V flatten(Builder& b, V x);                          // to rank 1
+V swap_last_two(Builder& b, V x);                    // matrices [..., m, n] to [..., n, m]
+V identity(Builder& b, const Size& n, DType dtype);  // the matrix [n, n]
 // x along `axis` of a tensor of rank `rank`: [n] becomes [1, .., n, .., 1], without the leading ones.
 V along_axis(Builder& b, V x, int64_t axis, int64_t rank);
 // x with sizes `from` regrouped to sizes `to`. The shape is a constant when at most one size has to be inferred.

@@ -85,6 +85,7 @@ V grouped(Context& c, V x, int64_t groups) {
 V group_normalization(Context& c, int64_t groups) {
   Builder& b = c.b;
   const DType dtype = c.out_dtype();
+  if (is_empty(b, c.tensor("input"))) return c.operand("input", dtype);
   const Sizes channels{c.shape("input").at(1)};
   if (b.opset() >= 21) {
     const V scale = operand_or_full(c, "weight", dtype, 1, channels);

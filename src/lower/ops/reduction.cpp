@@ -106,7 +106,7 @@ Values logsumexp(Context& c) {
 
 // Broadcasting undone: the axes that the result lacks, or has as 1, are summed.
 Values sum_to_size(Context& c) {
-  const V self = c.tensor("self");
+  const V self = c.operand("self", c.out_dtype());
   const int64_t extra = c.rank("self") - c.out_rank();
   Axes axes;
   for (int64_t i = 0; i < c.rank("self"); ++i) {
@@ -210,7 +210,8 @@ const Row kRows[] = {
 Family reduction_rows() { return kRows; }
 
 Family reduction_ops() {
-  static const std::vector<Row> rows = joined({reduction_rows(), cumulative_rows(), norm_rows(), statistics_rows()});
+  static const std::vector<Row> rows =
+      joined({reduction_rows(), cumulative_rows(), norm_rows(), statistics_rows(), gradient_rows()});
   return rows;
 }
 

@@ -22,5 +22,6 @@ Family reduction_rows();
 Family cumulative_rows();
 Family norm_rows();
 Family statistics_rows();
+Family gradient_rows();
 
 }  // namespace modelexport::lower

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "lower/view_layout.h"
+
 namespace modelexport::lower {
 namespace {
 
@@ -119,6 +121,21 @@ Values lower_as_strided(Context& c) {
   refuse_foreign_memory(c);
   const V flat = flatten(c.b, c.b.transpose(c.tensor("self"), memory_order(c)));
   return {c.b.gather(flat, strided_positions(c), 0)};
+}
+
+// aten::resize: as many elements as there is place for, in memory order; the places beyond hold anything, here 0.
+Values lower_resize(Context& c) {
+  if (!is_row_major(c.info("self")) || !is_row_major(c.out())) {
+    c.unsupported("a change of size in which elements do not lie in memory in the order of their axes");
+  }
+  V elements = flatten(c.b, c.tensor("self"));
+  Size wanted = 1;
+  for (const Size& size : c.out_sizes()) wanted = c.b.size_mul(wanted, size);
+  const Size missing = c.b.size_max(c.b.size_sub(wanted, c.b.size_of(elements, 0)), 0);
+  if (missing != Size(0)) {
+    elements = c.b.concat({elements, c.b.expand(c.b.scalar(0, c.out_dtype()), {missing})}, 0);
+  }
+  return {c.b.reshape(c.b.slice(elements, 0, 0, wanted), c.out_sizes())};
 }
 
 Values lower_as_strided_scatter(Context& c) {

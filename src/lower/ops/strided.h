@@ -7,6 +7,7 @@ namespace modelexport::lower {
 
 Values lower_as_strided(Context& c);
 Values lower_as_strided_scatter(Context& c);
+Values lower_resize(Context& c);
 Values lower_diagonal(Context& c);
 Values lower_linalg_diagonal(Context& c);
 Values lower_diagonal_scatter(Context& c);

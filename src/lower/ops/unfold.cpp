@@ -2,6 +2,7 @@
 #include <array>
 
 #include "lower/ops/families.h"
+#include "lower/ops/layout.h"
 #include "lower/ops/spatial.h"
 
 namespace modelexport::lower {
@@ -67,7 +68,7 @@ V fold_by_convolution(Context& c, V x, const Blocks& k) {
     missing.push_back(out[i] - reached);
   }
   // Row (channel, tap) of the kernel is 1 at that tap.
-  const V eye = b.op("EyeLike", {b.full(0, b.dtype(x), {taps, taps})});
+  const V eye = identity(b, taps, b.dtype(x));
   const V kernel = b.reshape(b.expand(b.unsqueeze(eye, {0}), {channels.value, taps, taps}),
                              {channels.value * taps, 1, k.kernel[0], k.kernel[1]});
   const V image = b.reshape(x, {b.size_of(x, 0), channels.value * taps, count[0], count[1]});
