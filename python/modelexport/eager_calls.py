@@ -42,9 +42,16 @@ class _OneOrder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if func is torch.ops.aten.sort.default:
             given = dict(zip(("self", "dim", "descending"), args, strict=False))
             return torch.ops.aten.sort.stable(stable=True, **{**given, **kwargs})
-        if func is torch.ops.aten.topk.default:
-            return func(*args[:4], **{**kwargs, "sorted": True})
+        if func is torch.ops.aten.topk.default and args[0].dim() > 0:
+            return _topk_in_order(**dict(zip(("x", "k", "dim", "largest"), args, strict=False)), **kwargs)
         return func(*args, **kwargs)
+
+
+def _topk_in_order(
+    x: torch.Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
+) -> tuple[torch.Tensor, torch.Tensor]:
+    values, order = torch.sort(x, stable=True, dim=dim, descending=largest)
+    return values.narrow(dim, 0, k), order.narrow(dim, 0, k)
 
 
 def _spoiled(output: Any, index: int) -> Any:
