@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils import _pytree as pytree
 
 from modelexport.eager_calls import Call, SeenCall, calls_around, record_calls
 
@@ -295,8 +296,12 @@ def check_regions(
         made = [name for node in nodes for name in node.output if name] + sorted(merged[call])
         candidates = [values[name] for name in made if name in values] + passed[call]
         missing = _missing_outputs(seen[call], candidates, initializers, graph_model, close)
-        # What nobody reads is not in the graph.
-        wrong = [index for index in missing if _is_used(model, args, kwargs, call, index, seen)]
+        # What nobody reads is not in the graph, and what is always the same is folded into what reads it.
+        wrong = [
+            index
+            for index in missing
+            if _is_used(model, args, kwargs, call, index, seen) and _varies(model, args, kwargs, call, index, seen)
+        ]
         problem = f"no node of the region makes output {wrong[0]}: {_form(seen[call], wrong[0])}" if wrong else None
         inside = set(made)
         outside = {quantized.get(name, name) for node in nodes for name in _reads(node) if name not in inside}
@@ -334,6 +339,25 @@ def _is_used(
         a.shape == b.shape and torch.equal(torch.nan_to_num(a), torch.nan_to_num(b))
         for a, b in zip(results, seen[root].outputs, strict=True)
     )
+
+
+def _varies(
+    model: torch.nn.Module,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    call: Call,
+    index: int,
+    seen: Mapping[Call, SeenCall],
+) -> bool:
+    """Whether an output changes, or the run fails, when every input has its elements in another order."""
+    other_args, other_kwargs = pytree.tree_map_only(
+        torch.Tensor, lambda given: given.flatten().roll(1).reshape(given.shape), (args, dict(kwargs))
+    )
+    try:
+        varied = record_calls(model, other_args, other_kwargs)
+    except Exception:
+        return True
+    return call not in varied or not torch.equal(varied[call].outputs[index], seen[call].outputs[index])
 
 
 def _missing_outputs(

@@ -276,6 +276,7 @@ UNPREDICTABLE: dict[str, list[Arguments]] = {
     "randint_like.generator": [(X, 9, {"generator": None})],
     "randint_like.low_generator_dtype": [(X, -3, 9, {"generator": None})],
     "randperm": [(7,)],
+    "multinomial": [(X.abs()[0], 2), (X.abs()[0, 0], 5, True)],
     "randperm.generator": [(7, {"generator": None})],
     **{name: [(X.abs(),)] for name in ("bernoulli", "normal_", "uniform_", "exponential_", "bernoulli_.float")},
     "bernoulli.p": [(X, 0.3)],

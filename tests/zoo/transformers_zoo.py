@@ -47,8 +47,10 @@ def widths(hidden: int, heads: int, key_value_heads: int) -> tuple[tuple[tuple[s
     )
 
 
-# Grouped heads; a key head for every query head and room for the rotary parts that configurations fix; usual widths.
-RECIPES = (DEPTHS + widths(32, 4, 2), DEPTHS + widths(256, 4, 4), DEPTHS)
+PICTURES: tuple[tuple[tuple[str, ...], int], ...] = ((("image_size",), 224),)
+# Grouped heads; a key head for every query head and room for the rotary parts that configurations fix; usual widths,
+# of pictures of a usual size if that can be.
+RECIPES = (DEPTHS + widths(32, 4, 2), DEPTHS + widths(256, 4, 4), DEPTHS + PICTURES, DEPTHS)
 # Fields whose names hold one of the above but mean something else.
 KEPT = ("hidden_act", "group_size", "dropout", "rank", "num_mel", "type_vocab", "scale", "ratio", "groups")
 

@@ -40,6 +40,26 @@ Values randperm(Context& c) {
   return {c.b.cast(order, c.out_dtype())};
 }
 
+// The Gumbel-max trick (Gumbel, 1954; Vieira, 2014): the largest of log(p) - log(-log(u)) is drawn with probability p,
+// and the k largest are draws without replacement, in order.
+V gumbel_keys(Context& c, V weights, const Sizes& sizes) {
+  const auto log = [&](V x) { return c.b.op("Log", {x}); };
+  const auto negative = [&](V x) { return c.b.op("Neg", {x}); };
+  return c.b.sub(log(weights), log(negative(log(uniform(c, sizes)))));
+}
+
+Values multinomial(Context& c) {
+  const V weights = c.b.cast(c.tensor("self"), DType::Float32);
+  const Size count = c.size("num_samples");
+  Sizes sizes = c.sizes_of(c.info("self").sizes);
+  if (!c.flag("replacement")) {
+    return {c.b.ops("TopK", {gumbel_keys(c, weights, sizes), c.b.as_vector(count)}, 2)[1]};
+  }
+  sizes.insert(sizes.end() - 1, count);
+  const V rows = c.b.unsqueeze(weights, {static_cast<std::int64_t>(sizes.size()) - 2});
+  return {c.b.op("ArgMax", {gumbel_keys(c, rows, sizes)}, {{"axis", -1}, {"keepdims", 0}})};
+}
+
 // True with probability `p`.
 V chance(Context& c, V p) {
   const V p_everywhere = c.b.expand(p, c.out_sizes());
@@ -110,6 +130,9 @@ Values alpha_dropout(Context& c) {
 }
 
 const Row kRows[] = {
+    {"aten::multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> "
+     "Tensor",
+     multinomial},
     {"aten::rand(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? "
      "pin_memory=None) -> Tensor",
      rand},
