@@ -1,9 +1,10 @@
-"""What a forward leaves behind on its modules, beside parameters and buffers: seen and undone."""
+"""What a forward leaves behind on its modules and on what they hold, beside tensors: seen and undone."""
 
 from __future__ import annotations
 
 import collections
 import operator
+import types
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,29 +16,32 @@ _CONTAINERS = (list, dict, set, collections.deque)
 _HOOKS = frozenset(name for name in vars(torch.nn.Module()) if "hooks" in name)
 # Values that are as good as the same when they are equal.
 _PLAIN = (int, float, complex, str, bytes, bool, torch.Size, torch.dtype, torch.device, type(None))
+# What has attributes that are no forward's own: modules are looked at one by one, the others belong to all.
+_OTHERS = (torch.Tensor, torch.nn.Module, type, types.ModuleType, types.FunctionType, types.MethodType)
+# So far into objects that hold objects is looked.
+_DEPTH = 4
 
 
 class Attributes:
-    """The attributes of a model's modules as they are now; containers among them with what they hold."""
+    """The attributes of a model's modules as they are now, and what the containers and objects in them hold."""
 
     def __init__(self, modules: Sequence[tuple[str, torch.nn.Module]]) -> None:
-        self._modules = [(path, vars(module), dict(vars(module))) for path, module in modules]
-        self._contents = [
-            (path, name, value, value.copy())
-            for path, _, before in self._modules
-            for name, value in before.items()
-            if isinstance(value, _CONTAINERS) and name not in _HOOKS
-        ]
+        self._objects: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
+        self._contents: list[tuple[str, Any, Any]] = []
+        self._seen: dict[int, Any] = {}  # by id, which nothing else gets meanwhile
+        self._holds: dict[type, bool] = {}
+        for path, module in modules:
+            self._add_attributes(path, vars(module), _DEPTH)
 
     def restore(self) -> str | None:
         """Puts everything back; the name of an attribute that was another, None when all were the same."""
         changed = None
-        for path, name, container, content in self._contents:
+        for path, container, content in self._contents:
             if not _same_items(container, content):
                 container.clear()
                 (container.update if isinstance(container, dict | set) else container.extend)(content)
-                changed = changed or f"{path}.{name}"
-        for path, after, before in self._modules:
+                changed = changed or path
+        for path, after, before in self._objects:
             if len(after) == len(before) and all(map(operator.is_, after.values(), before.values())):
                 continue
             for name in after.keys() | before.keys():
@@ -46,6 +50,32 @@ class Attributes:
             after.clear()
             after.update(before)
         return None if changed is None else changed.lstrip(".")
+
+    def _add_attributes(self, path: str, attributes: dict[str, Any], depth: int) -> None:
+        self._objects.append((path, attributes, dict(attributes)))
+        for name, value in attributes.items():
+            if name not in _HOOKS and self._holds_more(value):
+                self._add(f"{path}.{name}", value, depth)
+
+    def _add(self, path: str, value: Any, depth: int) -> None:
+        if depth == 0 or id(value) in self._seen:
+            return
+        self._seen[id(value)] = value
+        if isinstance(value, _CONTAINERS):
+            self._contents.append((path, value, value.copy()))
+        elif not isinstance(value, tuple):
+            self._add_attributes(path, vars(value), depth - 1)
+            return
+        for item in value.values() if isinstance(value, dict) else value:
+            if self._holds_more(item):
+                self._add(path, item, depth - 1)
+
+    def _holds_more(self, value: Any) -> bool:
+        kind = type(value)
+        if kind not in self._holds:
+            has_attributes = isinstance(getattr(value, "__dict__", None), dict) and not issubclass(kind, _OTHERS)
+            self._holds[kind] = has_attributes or issubclass(kind, (*_CONTAINERS, tuple))
+        return self._holds[kind]
 
 
 def _same(a: Any, b: Any) -> bool:

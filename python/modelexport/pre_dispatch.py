@@ -35,17 +35,14 @@ def calls_go_to(call: Call) -> Iterator[None]:
     """Sends every operator that this thread calls to ``call``; what ``call`` itself calls runs as always."""
     thread = threading.get_ident()
     look_up = OpOverload._get_dispatch
-    include = torch._C._dispatch_tls_set_dispatch_key_included
+    as_always = torch._C._DisablePythonDispatcher
     is_excluded = torch._C._dispatch_tls_is_dispatch_key_excluded
     kernels: dict[OpOverload[..., Any], Callable[..., Any]] = {}
 
     def kernel(operator: OpOverload[..., Any]) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:
-            include(_KEY, False)
-            try:
+            with as_always():
                 return call(operator, args, kwargs)
-            finally:
-                include(_KEY, True)
 
         return run
 

@@ -21,11 +21,12 @@ def preserved(model: torch.nn.Module, training: torch.onnx.TrainingMode) -> Iter
     forward hooks, and the random state of torch, Python and (where it is loaded) numpy.
     """
     modes = [(module, module.training) for module in model.modules()]
-    gradients = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
-    hooks = [(table, dict(table)) for module in model.modules() for table in _hook_tables(module)]
+    parameters = (p for module, _ in modes for p in module._parameters.values() if p is not None)
+    gradients = [(parameter, parameter.requires_grad) for parameter in parameters]
+    hooks = [(table, dict(table)) for module, _ in modes for table in _hook_tables(module)]
     try:
         with _random_state(), torch.no_grad():
-            _enter_mode(model, training)
+            _enter_mode(model, modes, training)
             yield
     finally:
         _restore_modes(model, modes)
@@ -50,11 +51,13 @@ def _hook_tables(module: torch.nn.Module) -> list[dict[int, object]]:
     return [table for name in names if (table := module.__dict__.get(name))]
 
 
-def _enter_mode(model: torch.nn.Module, training: torch.onnx.TrainingMode) -> None:
+def _enter_mode(
+    model: torch.nn.Module, modes: list[tuple[torch.nn.Module, bool]], training: torch.onnx.TrainingMode
+) -> None:
     if training is torch.onnx.TrainingMode.PRESERVE:
         return
     wanted = training is torch.onnx.TrainingMode.TRAINING
-    if any(module.training != wanted for module in model.modules()):
+    if any(mode != wanted for _, mode in modes):
         model.train(wanted)
 
 

@@ -68,7 +68,6 @@ TraceRecorder::TraceRecorder(TraceHooks hooks, program::SchemaLookup lookup, std
       types_(program_.symbols),
       builder_(program_, std::move(lookup)) {
   const nb::module_ torch = nb::module_::import_("torch");
-  disable_dispatcher_ = torch.attr("_C").attr("_DisablePythonDispatcher");
   tensor_type_ = torch.attr("Tensor");
   parameter_type_ = torch.attr("nn").attr("Parameter");
   buffer_type_ = torch.attr("nn").attr("Buffer");
@@ -275,7 +274,6 @@ nb::object TraceRecorder::run(const Operator& op, nb::handle args, nb::handle kw
   bool reads = false;
   {
     const Raised running_now(running);
-    const nb::object guard = disable_dispatcher_();
     if (!op.is_watched) return apply(op.run, args, kwargs);
     const nb::tuple watched(hooks_.watch(op.overload, args, kwargs));
     result = watched[0];

@@ -121,7 +121,6 @@ class TraceRecorder {
   program::Program program_;
   TorchTypes types_;
   program::ProgramBuilder builder_;
-  nb::object disable_dispatcher_;
   nb::object tensor_type_, parameter_type_, buffer_type_;
   nb::object sizes_tag_, random_tag_;
 

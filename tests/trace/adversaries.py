@@ -24,6 +24,14 @@ class Adversary(NamedTuple):
     how: str
 
 
+class Notes:
+    """A plain object that a module holds."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.tensors: list[Tensor] = []
+
+
 class Tricky(nn.Module):
     def __init__(self, body: Callable[[nn.Module, Tensor], Any]) -> None:
         super().__init__()
@@ -33,6 +41,7 @@ class Tricky(nn.Module):
         self.table = torch.arange(4.0)
         self.cache: dict[str, Tensor] = {}
         self.calls = 0
+        self.notes = (Notes(), {"more": Notes()})
         self.body = body
 
     def forward(self, x: Tensor) -> Any:
@@ -217,6 +226,16 @@ def kept_in_dictionary(m: Any, x: Tensor) -> Any:
 def counted_on_self(m: Any, x: Tensor) -> Any:
     m.calls += 1
     return x * m.calls
+
+
+def counted_in_object(m: Any, x: Tensor) -> Any:
+    m.notes[0].steps += 1
+    return x * m.notes[0].steps
+
+
+def kept_in_nested_object(m: Any, x: Tensor) -> Any:
+    m.notes[1]["more"].tensors.append(m.lin(x))
+    return sum(m.notes[1]["more"].tensors)
 
 
 class Held:
@@ -407,7 +426,14 @@ ADVERSARIES: dict[str, Adversary] = {
         ),
         "higher-order": (conditional,),
         "scripted": (scripted,),
-        "forward sets": (kept_on_self, kept_in_dictionary, counted_on_self, statistics),
+        "forward sets": (
+            kept_on_self,
+            kept_in_dictionary,
+            counted_on_self,
+            counted_in_object,
+            kept_in_nested_object,
+            statistics,
+        ),
         "functorch": (vmapped, differentiated),
         "autocast": (autocast,),
         "plain tensor": (subclassed,),

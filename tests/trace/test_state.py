@@ -16,8 +16,18 @@ from torch.onnx import TrainingMode
 
 import modelexport
 from modelexport import pre_dispatch
+from modelexport.inputs import call_inputs
+from modelexport.tracing import NotTraceableError, Trace
 from tests.models.parity import assert_parity
-from tests.trace.adversaries import Tricky, branch_on_data, write_to_buffer, write_to_input, write_to_parameter
+from tests.trace.adversaries import (
+    Tricky,
+    branch_on_data,
+    counted_in_object,
+    kept_in_nested_object,
+    write_to_buffer,
+    write_to_input,
+    write_to_parameter,
+)
 
 
 @pytest.fixture
@@ -41,6 +51,16 @@ def test_writes_are_undone(body: Any, path: Path) -> None:
     assert torch.equal(x, given)
     for name, value in model.state_dict(keep_vars=True).items():
         assert torch.equal(value, before[name][0]), name
+
+
+@pytest.mark.parametrize("body", [counted_in_object, kept_in_nested_object])
+def test_objects_that_modules_hold_are_as_before(body: Any) -> None:
+    model = Tricky(body).eval()
+    call = call_inputs(model, torch.randn(2, 4), None, None)
+    with torch.no_grad(), pytest.raises(NotTraceableError, match="forward sets notes"):
+        Trace(model, call, specialise=False)
+    notes, others = model.notes
+    assert (notes.steps, others["more"].tensors) == (0, [])
 
 
 def test_statistics_of_a_model_in_training_are_undone(path: Path) -> None:
