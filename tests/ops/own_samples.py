@@ -292,20 +292,76 @@ UNPREDICTABLE: dict[str, list[Arguments]] = {
 # The first result alone: the others are for gradients.
 FIRST_RESULT = {"embedding_bag", "embedding_bag.padding_idx", "_embedding_bag", "_embedding_bag_forward_only"}
 FIRST_RESULT |= {"_scaled_dot_product_flash_attention_for_cpu"}
-# Rows whose operator is not called as the others are, and why.
+# Torch refuses to capture these on an input of the program.
+ON_INTERMEDIATE: dict[str, list[Arguments]] = {
+    "unsqueeze_": [(X, 1)],
+    "as_strided_": [(X, [2, 2], [4, 1], 1)],
+}
+# Rows whose operator is not called as the others are: why, and the test that is theirs.
 ELSEWHERE = {
-    "torch.export answers it while capturing: tests/ops/test_metadata.py": """
+    ("torch.export answers it while capturing", "tests/ops/test_metadata.py::test_answers_decide_while_capturing"): """
         promote_types can_cast result_type.Tensor result_type.Scalar result_type.Scalar_Tensor
         result_type.Scalar_Scalar is_same_size is_set_to is_pinned is_distributed is_vulkan_available
         cudnn_is_acceptable _nnpack_available _has_compatible_shallow_copy_type data pin_memory lift_fresh""",
-    "has no result of its own: tests/ops/test_data_dependent.py and the checks in every capture": """
+    ("has no result of its own", "tests/ops/test_data_dependent.py::test_slices_and_selections"): """
         _assert_tensor_metadata _assert_async _assert_async.msg _assert_scalar _functional_assert_async.msg
         _functional_assert_scalar sym_constrain_range sym_constrain_range_for_size""",
-    "gives a number or a size, which tests with symbolic sizes compute with": """
-        sym_size.int sym_numel sym_stride.int _local_scalar_dense is_nonzero""",
-    "torch.export captures it in no form, or on intermediate results alone": """
-        unsqueeze_ as_strided_ masked_select.out narrow.Tensor unique_dim_consecutive""",
-    "torch has no CPU kernel to compare with": """
-        mm.dtype bmm.dtype addmm.dtype baddbmm.dtype _scaled_dot_product_flash_attention
-        _scaled_dot_product_efficient_attention _scaled_dot_product_cudnn_attention""",
+    ("gives a number", "tests/ops/test_symbolic_numbers.py::test_function"): "sym_size.int",
+    ("torch.export captures it in no form", "tests/ops/test_stand_ins.py::test_stand_in"): """
+        masked_select.out narrow.Tensor unique_dim_consecutive
+        sym_numel sym_stride.int _local_scalar_dense is_nonzero
+        mm.dtype bmm.dtype addmm.dtype baddbmm.dtype""",
+    ("torch has no CPU kernel to compare with", "tests/functional/test_attention.py"): """
+        _scaled_dot_product_flash_attention _scaled_dot_product_efficient_attention
+        _scaled_dot_product_cudnn_attention""",
+}
+# Rows beyond aten, by their whole names.
+_TENSOR_PARAMETERS = (torch.tensor(0.03), torch.tensor(2))
+_BOUNDS = (torch.tensor(-128), torch.tensor(127))
+_ROWS_OF_8 = torch.rand(3, 8) - 0.5
+_GROUPS = (torch.rand(3, 2) / 50 + 0.001, torch.tensor([[0, 3], [-2, 1], [4, 0]], dtype=torch.int32))
+_TOKENS = (torch.rand(3, 1) / 50 + 0.001, torch.tensor([[0], [3], [-2]], dtype=torch.int32))
+_INTEGERS = torch.randint(-128, 128, (2, 3, 4), dtype=torch.int8)
+_INTEGERS_OF_8 = torch.randint(-128, 128, (3, 8), dtype=torch.int8)
+
+
+def _quantized(samples: dict[str, list[Arguments]]) -> dict[str, list[Arguments]]:
+    return {f"quantized_decomposed::{name}": calls for name, calls in samples.items()}
+
+
+BEYOND_ATEN: dict[str, list[Arguments]] = {
+    "prims::convert_element_type": [(X, torch.float16), (N, torch.bool)],
+    "prims::device_put": [(X, torch.device("cpu"))],
+    "prims::clone": [(X,)],
+    "transformers::grouped_mm_fallback": [
+        (torch.rand(5, 4), torch.rand(3, 4, 2), torch.tensor([2, 2, 5], dtype=torch.int32))
+    ],
+    **_quantized({
+        "quantize_per_tensor": [(X, 0.003, 2, *BYTE), (X, 0.003, 2, 0, 255, torch.uint8)],
+        "quantize_per_tensor.tensor": [(X, *_TENSOR_PARAMETERS, *BYTE)],
+        "quantize_per_tensor.tensor2": [(X, *_TENSOR_PARAMETERS, *_BOUNDS, torch.int8)],
+        "dequantize_per_tensor": [(_INTEGERS, 0.003, 2, *BYTE)],
+        "dequantize_per_tensor.tensor": [(_INTEGERS, *_TENSOR_PARAMETERS, *BYTE)],
+        "dequantize_per_tensor.tensor2": [(_INTEGERS, *_TENSOR_PARAMETERS, *_BOUNDS, torch.int8)],
+        "quantize_per_channel": [(X, SCALES, ZEROS, 1, *BYTE)],
+        "dequantize_per_channel": [(_INTEGERS, SCALES, ZEROS, 1, *BYTE), (_INTEGERS, SCALES, None, 1, *BYTE)],
+        "quantize_per_channel_group": [(_ROWS_OF_8, *_GROUPS, *BYTE, 4)],
+        "dequantize_per_channel_group": [(_INTEGERS_OF_8, *_GROUPS, *BYTE, 4, torch.float32)],
+        "quantize_per_token": [(_ROWS_OF_8, *_TOKENS, *BYTE)],
+        "dequantize_per_token": [(_INTEGERS_OF_8, *_TOKENS, *BYTE, torch.float32)],
+        "choose_qparams.tensor": [(X, -128, 127, 1e-6, torch.int8)],
+        "choose_qparams_symmetric.tensor": [(X, -127, 127, 1e-6, torch.int8)],
+        "choose_qparams_per_token": [(_ROWS_OF_8, torch.int8)],
+        "choose_qparams_per_token_asymmetric": [(_ROWS_OF_8, torch.int8)],
+        "_choose_qparams_per_token_asymmetric_impl": [(_ROWS_OF_8, torch.int8)],
+        "fake_quant_per_channel": [(X, SCALES, ZEROS, 1, -128, 127)],
+        "convert_element_type.no_fuse": [(X, torch.float16)],
+    }),
+}  # fmt: skip
+# Torch records float64 for what it computes in float32.
+RECORDED_AS_DOUBLE = {"quantized_decomposed::choose_qparams_per_token"}
+# Rows that take graphs or symbolic numbers, and their tests.
+BEYOND_TENSORS = {
+    "higher_order": "tests/functional/test_control_flow.py::test_same_as_eager",
+    **dict.fromkeys(("_operator", "math", "builtins", "torch"), "tests/ops/test_symbolic_numbers.py::test_function"),
 }

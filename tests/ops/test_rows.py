@@ -4,22 +4,38 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import torch.ao.quantization.fx._decomposed  # registers quantized_decomposed
+import transformers.integrations.moe  # noqa: F401 (registers transformers::grouped_mm_fallback)
 from torch.utils import _pytree as pytree
 
 from modelexport import _core
 
 from .harness import OPSETS, Operation, capture, check_program, flat_results
 from .opinfo import Batch
-from .own_samples import ARGUMENTS, ELSEWHERE, FIRST_RESULT, UNPREDICTABLE
+from .own_samples import (
+    ARGUMENTS,
+    BEYOND_ATEN,
+    BEYOND_TENSORS,
+    ELSEWHERE,
+    FIRST_RESULT,
+    ON_INTERMEDIATE,
+    RECORDED_AS_DOUBLE,
+    UNPREDICTABLE,
+)
 from .row_samples import calls, overload_of
 
+# By name, "add.Tensor" or "prims::clone".
 ROWS = {
-    schema.partition("(")[0].partition("::")[2]: schema for schema in _core.op_schemas() if schema.startswith("aten::")
+    schema.partition("(")[0].removeprefix("aten::"): schema
+    for schema in _core.op_schemas()
+    if schema.partition("::")[0] not in BEYOND_TENSORS
 }
+OWN = ARGUMENTS | UNPREDICTABLE | ON_INTERMEDIATE | BEYOND_ATEN
 LEFT_OUT = {name for names in ELSEWHERE.values() for name in names.split()}
 # ONNX has operators on the bits of integers from opset 18.
 BITWISE = tuple(f"{form}{name}" for form in ("bitwise_", "__", "__i") for name in ("and", "or", "xor"))
@@ -28,17 +44,20 @@ BITWISE = tuple(f"{form}{name}" for form in ("bitwise_", "__", "__i") for name i
 def operations(name: str) -> list[Operation]:
     """Calls of a row's operator: own samples where there are some, else torch's."""
     overload = overload_of(ROWS[name])
-    own = ARGUMENTS.get(name, UNPREDICTABLE.get(name))
-    if own is None:
+    if name not in OWN:
         return calls(overload)
     function: Callable[..., Any] = overload
     if name in UNPREDICTABLE:
         function = lambda *args, **kwargs: pytree.tree_map(torch.zeros_like, overload(*args, **kwargs))  # noqa: E731
     if name in FIRST_RESULT:
         function = lambda *args, **kwargs: overload(*args, **kwargs)[0]  # noqa: E731
+    if name in ON_INTERMEDIATE:
+        function = lambda x, *args: overload(x.clone(), *args)  # noqa: E731
+    if name in RECORDED_AS_DOUBLE:
+        function = lambda *args: pytree.tree_map(torch.Tensor.double, overload(*args))  # noqa: E731
     return [
         Operation(function, args[:-1], args[-1]) if isinstance(args[-1], dict) else Operation(function, args, {})
-        for args in own
+        for args in OWN[name]
     ]
 
 
@@ -56,4 +75,10 @@ def test_row(name: str) -> None:
 
 
 def test_exceptions_are_rows() -> None:
-    assert {*ARGUMENTS, *UNPREDICTABLE, *LEFT_OUT} <= set(ROWS)
+    assert {*OWN, *LEFT_OUT} <= set(ROWS)
+
+
+@pytest.mark.parametrize("where", sorted({*(where for _, where in ELSEWHERE), *BEYOND_TENSORS.values()}))
+def test_tests_elsewhere_exist(where: str) -> None:
+    path, _, function = where.partition("::")
+    assert f"def {function or 'test_'}" in (Path(__file__).parents[2] / path).read_text()

@@ -61,11 +61,17 @@ V zero_point_as(Builder& b, const Quantizer& q, DType dtype) {
   return q.zero_point ? b.cast(q.zero_point, dtype) : b.scalar(0, dtype);
 }
 
+// float32, for each element of x.
+V zero_point_along(Builder& b, const Quantizer& q, V x) {
+  const V zero_point = zero_point_as(b, q, DType::Float32);
+  return q.zero_point ? along_channels(b, zero_point, q, x) : zero_point;
+}
+
 // round(x / scale) + zero point, in float32.
 V quantized_unbounded(Builder& b, V x, const Quantizer& q) {
   const V inverse = b.op("Reciprocal", {along_channels(b, q.scale, q, x)});
   const V rounded = b.op("Round", {b.mul(b.cast(x, DType::Float32), inverse)});
-  return b.add(rounded, along_channels(b, zero_point_as(b, q, DType::Float32), q, x));
+  return b.add(rounded, zero_point_along(b, q, x));
 }
 
 Attrs axis_attribute(const Quantizer& q) { return q.axis ? Attrs{{"axis", *q.axis}} : Attrs{}; }
@@ -85,7 +91,7 @@ V dequantize(Builder& b, V x, const Quantizer& q) {
   if (has_linear(b, q.dtype) && (q.zero_point || !q.axis)) {
     return b.op("DequantizeLinear", {x, q.scale, zero_point_as(b, q, q.dtype)}, axis_attribute(q));
   }
-  const V shifted = b.sub(b.cast(x, DType::Float32), along_channels(b, zero_point_as(b, q, DType::Float32), q, x));
+  const V shifted = b.sub(b.cast(x, DType::Float32), zero_point_along(b, q, x));
   return b.mul(shifted, along_channels(b, q.scale, q, x));
 }
 
@@ -249,7 +255,7 @@ V fake(Context& c, V x, Quantizer q) {
     return dequantize(b, quantize(c, x, q), q);
   }
   const V bounded = b.clip(quantized_unbounded(b, x, q), q.lowest, q.highest);
-  const V shifted = b.sub(bounded, along_channels(b, zero_point_as(b, q, DType::Float32), q, x));
+  const V shifted = b.sub(bounded, zero_point_along(b, q, x));
   return b.mul(shifted, along_channels(b, q.scale, q, x));
 }
 

@@ -51,7 +51,7 @@ Values truediv(Context& c) { return {c.b.div(one(c, "a", DType::Float64), one(c,
 Values mod(Context& c) { return {remainder(c.b, one(c, "a"), one(c, "b"))}; }
 Values neg(Context& c) { return {c.b.op("Neg", {one(c, "a")})}; }
 Values pos(Context& c) { return {one(c, "a")}; }
-Values absolute(Context& c) { return {c.b.op("Abs", {one(c, "x")})}; }
+Values absolute(Context& c) { return {c.b.op("Abs", {one(c, c.node.args.front().name)})}; }
 
 Values power(Context& c) {
   const program::Argument& exponent = *c.node.find("b");
@@ -100,6 +100,11 @@ Values truncated(Context& c) {
   return {c.b.cast(one(c, name, DType::Float64), DType::Int64)};
 }
 
+Values rounded_to_even(Context& c) {
+  if (c.has("ndigits")) c.unsupported("rounding to a number of decimal digits");
+  return rounded<"Round">(c);
+}
+
 Values to_float(Context& c) { return {one(c, "a", DType::Float64)}; }
 Values square_root(Context& c) { return {c.b.op("Sqrt", {one(c, "a", DType::Float64)})}; }
 
@@ -141,6 +146,7 @@ const Row kRows[] = {
     {"_operator::pow(Scalar a, Scalar b) -> Scalar", power},
     {"_operator::neg(Scalar a) -> Scalar", neg},
     {"_operator::pos(Scalar a) -> Scalar", pos},
+    {"_operator::abs(Scalar a) -> Scalar", absolute},
     {"_operator::lshift(Scalar a, Scalar b) -> Scalar", left_shift},
     {"_operator::rshift(Scalar a, Scalar b) -> Scalar", right_shift},
     {"_operator::eq(Scalar a, Scalar b) -> Scalar", compare_numbers<"Equal">},
@@ -156,7 +162,7 @@ const Row kRows[] = {
     {"math::floor(Scalar x) -> Scalar", rounded<"Floor">},
     {"math::ceil(Scalar x) -> Scalar", rounded<"Ceil">},
     {"math::trunc(Scalar x) -> Scalar", truncated},
-    {"builtins::round(Scalar number) -> Scalar", rounded<"Round">},
+    {"builtins::round(Scalar number, int? ndigits=None) -> Scalar", rounded_to_even},
     {"builtins::abs(Scalar x) -> Scalar", absolute},
     {"torch::sym_max(Scalar a, Scalar b) -> Scalar", arithmetic<&Builder::size_max, "Max">},
     {"torch::sym_min(Scalar a, Scalar b) -> Scalar", arithmetic<&Builder::size_min, "Min">},
