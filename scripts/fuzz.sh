@@ -5,6 +5,8 @@ set -euo pipefail
 build=$1
 seconds=$2
 shift 2
+# What the undefined-behaviour sanitizer finds is a crash too.
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 root=$(cd "$(dirname "$0")/.." && pwd)
 targets=("$@")
 if [ ${#targets[@]} -eq 0 ]; then

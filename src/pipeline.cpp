@@ -111,6 +111,9 @@ ExportReport export_program(program::Program& program, const std::string& path, 
   ExportReport report;
   onnx::Model model = lower_program(program, options, report);
 
+  // What it was lowered from has done its work; its memory serves what follows.
+  program.graphs.clear();
+
   // Names and metadata from scopes; no node may be without.
   const tag::TagSummary summary = report.stages.run("tag", [&] {
     tag::TagSummary tagged = tag::tag_model(model, program.modules, {options.metadata, true});

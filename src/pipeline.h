@@ -26,7 +26,7 @@ void check_opset(int64_t opset);
 // The op table's schema of an operator ("aten::add.Tensor"), for the readers; null when it has none.
 const program::Schema* find_schema(std::string_view target);
 
-// Writes `path` and `<stem>_hierarchy.json` beside it, both or neither.
+// Writes `path` and `<stem>_hierarchy.json` beside it, both or neither. The program's graphs are gone afterwards.
 // Throws Error; nothing is left at `path` that was not there before.
 ExportReport export_program(program::Program& program, const std::string& path, const PipelineOptions& options);
 

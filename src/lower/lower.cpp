@@ -53,6 +53,8 @@ onnx::Model lower(const program::Program& program, const LowerOptions& options, 
   model.producer_version = MODELEXPORT_VERSION;
   model.opsets = {{"", options.opset}};
   model.graph.name = "main_graph";
+  model.graph.nodes.reserve(program.main().nodes.size());
+  model.values.reserve(program.main().values.size());
   Builder builder(model, options.opset, options.fold_constants);
   Lowerer(program, builder, options, report).run();
   return model;

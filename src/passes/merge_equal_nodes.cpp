@@ -11,7 +11,7 @@
 namespace modelexport::passes {
 
 bool merge_equal_nodes(onnx::Model& model, const PassContext& context) {
-  Uses uses(model);
+  Readers readers(model);
   std::unordered_map<std::string, onnx::Node*> first_of;
   const std::unordered_set<onnx::ValueId> outputs(model.graph.outputs.begin(), model.graph.outputs.end());
   bool changed = false;
@@ -24,7 +24,7 @@ bool merge_equal_nodes(onnx::Model& model, const PassContext& context) {
     for (onnx::ValueId output : node.outputs) is_output = is_output || outputs.contains(output);
     if (is_output) continue;
     onnx::Node& kept = *found->second;
-    for (std::size_t i = 0; i < node.outputs.size(); ++i) replace_value(uses, node.outputs[i], kept.outputs[i]);
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) readers.replace(node.outputs[i], kept.outputs[i]);
     if (kept.scope != node.scope) {
       if (kept.sources.empty()) kept.sources = {kept.scope};
       kept.sources.push_back(node.scope);

@@ -13,11 +13,9 @@ namespace {
 
 using Perm = std::vector<int64_t>;
 
-// The permutation all readers of `value` apply; nothing when they differ or some reads it as it is.
-std::optional<Perm> common_permutation(const Uses& uses, onnx::ValueId value) {
+// The permutation that all of them apply to what they read; nothing when they differ or some reads it as it is.
+std::optional<Perm> common_permutation(const std::vector<onnx::Node*>& readers) {
   std::optional<Perm> common;
-  const auto& readers = uses.readers[value];
-  if (readers.empty() || readers.size() != uses.count[value]) return std::nullopt;
   for (const onnx::Node* reader : readers) {
     if (!is(*reader, "Transpose")) return std::nullopt;
     const onnx::Attribute* attribute = reader->find("perm");
@@ -41,15 +39,15 @@ TensorView permuted(const TensorView& view, const Perm& perm) {
 }  // namespace
 
 bool transpose_weights(onnx::Model& model, const PassContext&) {
-  Uses uses(model);
+  Readers readers(model);
   const std::unordered_set<onnx::ValueId> outputs(model.graph.outputs.begin(), model.graph.outputs.end());
   bool changed = false;
   for (onnx::Initializer& initializer : model.initializers) {
-    const auto perm = common_permutation(uses, initializer.value);
-    if (!perm || initializer.data.storage == nullptr) continue;
-    const auto readers = uses.readers[initializer.value];
-    const auto is_output = [&](const onnx::Node* reader) { return outputs.contains(reader->outputs.front()); };
-    if (std::any_of(readers.begin(), readers.end(), is_output)) continue;
+    const std::vector<onnx::Node*> transposes = readers.of[initializer.value];
+    const auto perm = common_permutation(transposes);
+    if (!perm || initializer.data.storage == nullptr || outputs.contains(initializer.value)) continue;
+    const auto is_output = [&](const onnx::Node* transpose) { return outputs.contains(transpose->outputs.front()); };
+    if (std::any_of(transposes.begin(), transposes.end(), is_output)) continue;
     initializer.data = permuted(initializer.data, *perm);
     onnx::Value& value = model.values[initializer.value];
     if (!value.name.empty()) {
@@ -58,9 +56,9 @@ bool transpose_weights(onnx::Model& model, const PassContext&) {
     }
     value.shape.emplace();
     for (int64_t size : initializer.data.sizes) value.shape->push_back({size, ""});
-    for (onnx::Node* reader : readers) {
-      replace_value(uses, reader->outputs.front(), initializer.value);
-      reader->op_type.clear();
+    for (onnx::Node* transpose : transposes) {
+      readers.replace(transpose->outputs.front(), initializer.value);
+      transpose->op_type.clear();
     }
     changed = true;
   }

@@ -18,31 +18,34 @@ void for_each_graph(onnx::Graph& graph, Visit&& visit) {
 
 }  // namespace
 
-Uses::Uses(onnx::Model& model)
-    : count(model.values.size()), producer(model.values.size()), readers(model.values.size()) {
+Uses::Uses(onnx::Model& model) : count(model.values.size()), producer(model.values.size()) {
   for_each_graph(model.graph, [&](onnx::Graph& graph) {
     for (auto& node : graph.nodes) {
       for (onnx::ValueId output : node.outputs) {
         if (output != onnx::kNoValue) producer[output] = {&graph, &node};
       }
       for (onnx::ValueId input : node.inputs) {
-        if (input == onnx::kNoValue) continue;
-        ++count[input];
-        readers[input].push_back(&node);
+        if (input != onnx::kNoValue) ++count[input];
       }
     }
     for (onnx::ValueId output : graph.outputs) ++count[output];
   });
 }
 
-void replace_value(Uses& uses, onnx::ValueId from, onnx::ValueId to) {
-  for (onnx::Node* reader : uses.readers[from]) {
+Readers::Readers(onnx::Model& model) : of(model.values.size()) {
+  onnx::for_each_node(model.graph, [&](onnx::Graph&, onnx::Node& node) {
+    for (onnx::ValueId input : node.inputs) {
+      if (input != onnx::kNoValue) of[input].push_back(&node);
+    }
+  });
+}
+
+void Readers::replace(onnx::ValueId from, onnx::ValueId to) {
+  for (onnx::Node* reader : of[from]) {
     std::replace(reader->inputs.begin(), reader->inputs.end(), from, to);
-    uses.readers[to].push_back(reader);
+    of[to].push_back(reader);
   }
-  uses.count[to] += static_cast<uint32_t>(uses.readers[from].size());
-  uses.count[from] -= static_cast<uint32_t>(uses.readers[from].size());
-  uses.readers[from].clear();
+  of[from].clear();
 }
 
 bool may_merge(const onnx::Node& first, onnx::Node& second, const PassContext& context) {

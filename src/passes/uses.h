@@ -26,11 +26,18 @@ struct Uses {
   // Reads of a value by nodes (bodies included) and by graph outputs.
   std::vector<uint32_t> count;
   std::vector<Place> producer;  // node null: an input or an initializer
-  std::vector<std::vector<onnx::Node*>> readers;
 };
 
-// Makes every node that reads `from` read `to`; graph outputs stay as they are.
-void replace_value(Uses& uses, onnx::ValueId from, onnx::ValueId to);
+// The nodes that read each value, as often as they read it; bodies included.
+struct Readers {
+  explicit Readers(onnx::Model& model);
+
+  // Makes every node that reads `from` read `to`; graph outputs stay as they are.
+  void replace(onnx::ValueId from, onnx::ValueId to);
+
+  std::vector<std::vector<onnx::Node*>> of;
+};
+
 // Whether two nodes may become one, which stands where `second` does, and whose that is then.
 bool may_merge(const onnx::Node& first, onnx::Node& second, const PassContext& context);
 // Removes the nodes whose op_type was cleared.

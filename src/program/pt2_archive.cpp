@@ -212,4 +212,9 @@ std::string_view Pt2Archive::text(std::string_view name) const {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+void Pt2Archive::forget(std::string_view name) const {
+  const Entry& entry = at(name);
+  file_->forget(entry.offset, entry.size);
+}
+
 }  // namespace modelexport::program

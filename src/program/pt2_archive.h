@@ -34,6 +34,8 @@ class Pt2Archive {
   [[nodiscard]] const Entry& at(std::string_view name) const;
   // The whole entry, whose checksum is verified: for small ones, since it reads all of it.
   [[nodiscard]] std::string_view text(std::string_view name) const;
+  // Takes the entry out of the memory of the process; it can be read again all the same.
+  void forget(std::string_view name) const;
 
  private:
   explicit Pt2Archive(std::shared_ptr<const MappedFile> file);

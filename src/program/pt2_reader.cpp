@@ -133,6 +133,7 @@ class Pt2Reader {
       if (invalid != std::string_view::npos) fail(fmt::format("byte {} is no UTF-8", invalid));
       read_program(json::Reader(text));
     });
+    archive_.forget(entry_);
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -14,6 +15,18 @@ namespace {
 
 // sympy's own expressions stay far below; a deeper text is no size.
 constexpr int kMaxNesting = 200;
+
+// What is computed from its operands must have them.
+void check_operands(const Expr& expr) {
+  constexpr std::array<std::string_view, 4> kOfAny = {"Add", "Mul", "Max", "Min"};
+  constexpr std::array<std::string_view, 6> kOfTwo = {"FloorDiv", "CleanDiv", "Mod", "PythonMod", "Pow", "Rational"};
+  if (std::ranges::find(kOfAny, expr.head) != kOfAny.end() && expr.args.empty()) {
+    fail(fmt::format("symbolic expression: {} without operands", expr.head));
+  }
+  if (std::ranges::find(kOfTwo, expr.head) != kOfTwo.end() && expr.args.size() != 2) {
+    fail(fmt::format("symbolic expression: {} of {} operands instead of two", expr.head, expr.args.size()));
+  }
+}
 
 class SreprParser {
  public:
@@ -189,6 +202,7 @@ ExprId SymbolTable::parse(std::string_view srepr) {
 }
 
 ExprId SymbolTable::intern(Expr expr) {
+  check_operands(expr);
   std::string key = fmt::format("{} {} {}", expr.head, expr.symbol, expr.integer);
   for (const ExprId id : expr.args) key += " " + std::to_string(id);
   const auto [found, is_new] = interned_.try_emplace(std::move(key), static_cast<ExprId>(exprs_.size()));

@@ -46,7 +46,8 @@ class SymbolTable {
   // Parses sympy's srepr form, e.g. "Mul(Integer(2), Symbol('s77', integer=True, positive=True))".
   // Throws Error naming the offset.
   ExprId parse(std::string_view srepr);
-  // The id of an expression over ids of this table; equal expressions have equal ids.
+  // The id of an expression over ids of this table; equal expressions have equal ids. Throws Error when arithmetic
+  // misses operands.
   ExprId intern(Expr expr);
   [[nodiscard]] const Expr& operator[](ExprId id) const { return exprs_[id]; }
   // As written into dim_param: "2*batch"; symbols under the names given by set_name.

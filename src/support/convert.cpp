@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <type_traits>
 #include <vector>
@@ -57,16 +58,28 @@ To convert_one(From value) {
   }
 }
 
+// Element `i` of bytes of any alignment; every byte but 0 is true.
+template <typename T>
+T load(const std::byte* bytes, std::size_t i) {
+  if constexpr (std::is_same_v<T, bool>) {
+    return bytes[i] != std::byte{0};
+  } else {
+    T value;
+    std::memcpy(&value, bytes + i * sizeof(T), sizeof(T));
+    return value;
+  }
+}
+
 bool is_small_float(DType dtype) { return dtype == DType::Float16 || dtype == DType::BFloat16; }
 
 }  // namespace
 
 bool convert_elements(DType from, const std::byte* in, DType to, std::byte* out, std::size_t n) {
   if (is_small_float(from)) {
-    const auto* bits = reinterpret_cast<const uint16_t*>(in);
     std::vector<float> wide(n);
     for (std::size_t i = 0; i < n; ++i) {
-      wide[i] = from == DType::Float16 ? half_to_float(bits[i]) : bfloat16_to_float(bits[i]);
+      const auto bits = load<uint16_t>(in, i);
+      wide[i] = from == DType::Float16 ? half_to_float(bits) : bfloat16_to_float(bits);
     }
     return convert_elements(DType::Float32, reinterpret_cast<const std::byte*>(wide.data()), to, out, n);
   }
@@ -82,9 +95,8 @@ bool convert_elements(DType from, const std::byte* in, DType to, std::byte* out,
   bool known = false;
   with_native_type(from, [&]<typename From>() {
     known = with_native_type(to, [&]<typename To>() {
-      const auto* source = reinterpret_cast<const From*>(in);
       auto* target = reinterpret_cast<To*>(out);
-      for (std::size_t i = 0; i < n; ++i) target[i] = convert_one<To>(source[i]);
+      for (std::size_t i = 0; i < n; ++i) target[i] = convert_one<To>(load<From>(in, i));
     });
   });
   return known;

@@ -8,8 +8,8 @@
 
 namespace modelexport {
 
-// Converts `n` row-major elements. False when a type is not a real number type that we know.
-// Float to integer truncates; out of range values are unspecified, as in both peers. Bool is "not zero".
+// Converts `n` row-major elements; `in` may have any alignment. False when a type is not a real number type that we
+// know. Float to integer truncates; out of range values are unspecified, as in both peers. Bool is "not zero".
 bool convert_elements(DType from, const std::byte* in, DType to, std::byte* out, std::size_t n);
 
 [[nodiscard]] float half_to_float(uint16_t bits);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -100,6 +101,12 @@ const T& get(const Value& value, std::string_view wanted) {
   return *data;
 }
 
+// Stands in a JSON string as it is.
+bool is_plain(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
+}
+
 void append_escaped(std::string& out, char c) {
   switch (c) {
     case '"':
@@ -118,12 +125,28 @@ void append_escaped(std::string& out, char c) {
       out += "\\t";
       return;
     default:
-      if (static_cast<unsigned char>(c) < 0x20) {
-        out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-      } else {
-        out += c;
-      }
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
   }
+}
+
+void append_quoted(std::string& out, std::string_view text) {
+  out += '"';
+  while (!text.empty()) {
+    const auto plain = static_cast<std::size_t>(std::ranges::find_if_not(text, is_plain) - text.begin());
+    out += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) break;
+    const std::size_t length = utf8_length(text);
+    if (length == 1) {
+      append_escaped(out, text.front());
+    } else if (length == 0) {
+      out += "\xef\xbf\xbd";
+    } else {
+      out += text.substr(0, length);
+    }
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  out += '"';
 }
 
 }  // namespace
@@ -166,19 +189,8 @@ Value parse(std::string_view text) {
 }
 
 std::string quote(std::string_view text) {
-  std::string out = "\"";
-  while (!text.empty()) {
-    const std::size_t length = utf8_length(text);
-    if (length == 1) {
-      append_escaped(out, text.front());
-    } else if (length == 0) {
-      out += "\xef\xbf\xbd";
-    } else {
-      out += text.substr(0, length);
-    }
-    text.remove_prefix(length == 0 ? 1 : length);
-  }
-  out += '"';
+  std::string out;
+  append_quoted(out, text);
   return out;
 }
 
@@ -202,13 +214,17 @@ Writer& Writer::value(const Value& content) {
 
 Writer& Writer::key(std::string_view name) {
   separate();
-  buffer_ += quote(name);
+  append_quoted(buffer_, name);
   buffer_ += ": ";
   after_key_ = true;
   return *this;
 }
 
-Writer& Writer::value(std::string_view text) { return raw(quote(text)); }
+Writer& Writer::value(std::string_view text) {
+  separate();
+  append_quoted(buffer_, text);
+  return *this;
+}
 
 Writer& Writer::value(double number) {
   if (!std::isfinite(number)) return null();

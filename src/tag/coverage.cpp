@@ -28,7 +28,7 @@ bool has_tag(const onnx::Node& node, const TagSummary& summary, MetadataLevel le
 }  // namespace
 
 uint64_t check_coverage(const onnx::Model& model, const TagSummary& summary, MetadataLevel level) {
-  std::unordered_set<std::string_view> names;
+  std::unordered_set<std::string_view> names(model.graph.nodes.size());
   std::vector<std::string> bad;
   uint64_t total = 0;
   uint64_t untagged = 0;

@@ -13,13 +13,13 @@
 namespace modelexport::tag {
 namespace {
 
-std::vector<std::string> value_names(const onnx::Model& model, const std::vector<onnx::ValueId>& values) {
-  std::vector<std::string> names;
-  names.reserve(values.size());
+void write_values(json::Writer& out, std::string_view key, const onnx::Model& model,
+                  const std::vector<onnx::ValueId>& values) {
+  out.key(key).begin_array();
   for (const onnx::ValueId value : values) {
-    names.push_back(value == onnx::kNoValue ? std::string() : model.values[value].name);
+    out.value(value == onnx::kNoValue ? std::string_view() : model.values[value].name);
   }
-  return names;
+  out.end_array();
 }
 
 void write_node(json::Writer& out, const onnx::Model& model, const onnx::Node& node, const std::string& graph,
@@ -29,7 +29,8 @@ void write_node(json::Writer& out, const onnx::Model& model, const onnx::Node& n
   out.member("op_type", node.op_type);
   if (!node.domain.empty()) out.member("domain", node.domain);
   if (!graph.empty()) out.member("graph", graph);
-  out.member("tags", std::vector<std::string>{tag}).member("module", call.path).member("call", call.call);
+  out.key("tags").begin_array().value(tag).end_array();
+  out.member("module", call.path).member("call", call.call);
   out.member("provenance", name_of(node.provenance));
   if (!node.sources.empty()) {
     out.key("sources").begin_array();
@@ -37,7 +38,8 @@ void write_node(json::Writer& out, const onnx::Model& model, const onnx::Node& n
     out.end_array();
   }
   out.member("role", name_of(node.role)).member("aten", node.origin);
-  out.member("inputs", value_names(model, node.inputs)).member("outputs", value_names(model, node.outputs));
+  write_values(out, "inputs", model, node.inputs);
+  write_values(out, "outputs", model, node.outputs);
   out.end_object();
 }
 

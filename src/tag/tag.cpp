@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <span>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -21,6 +23,7 @@ class NodeNames {
  public:
   // `keep`: the first node of each name keeps it.
   NodeNames(const onnx::Model& model, bool keep) {
+    next_.reserve(model.graph.nodes.size());
     if (!keep) return;
     for_each_node_of(model, [&](const onnx::Node& node) {
       if (!node.name.empty() && next_.emplace(node.name, 1).second) kept_.insert(&node);
@@ -28,23 +31,20 @@ class NodeNames {
   }
 
   void name(onnx::Node& node, const std::string& prefix) {
-    if (!kept_.contains(&node)) node.name = take(prefix + node.op_type);
+    if (kept_.contains(&node)) return;
+    node.name = prefix + node.op_type;
+    const auto [first, is_new] = next_.emplace(node.name, 1);
+    if (is_new) return;
+    // A module or operator may itself be called "MatMul_1".
+    uint32_t& repeat = first->second;
+    const std::string base = std::move(node.name);
+    do {
+      node.name = fmt::format("{}_{}", base, repeat++);
+    } while (!next_.emplace(node.name, 1).second);
   }
 
  private:
-  std::string take(const std::string& base) {
-    const auto [first, is_new] = next_.emplace(base, 1);
-    if (is_new) return base;
-    // A module or operator may itself be called "MatMul_1".
-    for (uint32_t repeat = first->second;; ++repeat) {
-      std::string name = fmt::format("{}_{}", base, repeat);
-      if (!next_.emplace(name, 1).second) continue;
-      next_[base] = repeat + 1;
-      return name;
-    }
-  }
-
-  std::unordered_map<std::string, uint32_t> next_;  // name taken -> its next repeat
+  std::unordered_map<std::string_view, uint32_t> next_;  // name taken, where it stands -> its next repeat
   std::unordered_set<const onnx::Node*> kept_;
 };
 
@@ -73,9 +73,8 @@ std::string print_sources(const onnx::Node& node, const ModuleTree& modules) {
   return print_python_list(names);
 }
 
-void add_own_keys(onnx::Node& node, const ModuleTree& modules, const std::string& tag) {
+void add_own_keys(onnx::Metadata& metadata, const onnx::Node& node, const ModuleTree& modules, const std::string& tag) {
   const ModuleCall& call = modules[node.scope];
-  onnx::Metadata& metadata = node.metadata;
   metadata.emplace_back(kTagKey, tag);
   metadata.emplace_back(kModuleKey, call.path);
   if (call.call != 0) metadata.emplace_back(kCallKey, std::to_string(call.call));
@@ -86,10 +85,9 @@ void add_own_keys(onnx::Node& node, const ModuleTree& modules, const std::string
 }
 
 // Other tools drop the last entry of torch's two lists: the operation.
-void add_compatibility_keys(onnx::Node& node, const ScopeText& scope) {
+void add_compatibility_keys(onnx::Metadata& metadata, const onnx::Node& node, const ScopeText& scope) {
   const std::string operation = node.name.substr(node.name.rfind('/') + 1);
   const std::string& target = node.origin.empty() ? node.op_type : node.origin;
-  onnx::Metadata& metadata = node.metadata;
   if (!scope.groups.empty()) metadata.emplace_back(kNamespaceKey, scope.groups);
   metadata.emplace_back(kNameScopesKey, fmt::format("{}, {}]", scope.name_scopes, python_repr(operation)));
   metadata.emplace_back(kClassHierarchyKey, fmt::format("{}, {}]", scope.class_hierarchy, python_repr(target)));
@@ -121,6 +119,7 @@ TagSummary tag_model(onnx::Model& model, const ModuleTree& modules, const TagOpt
   }
   assign_roles(model);
   NodeNames names(model, options.keep_names);
+  onnx::Metadata metadata;  // of the node being looked at; each keeps as much memory as it needs
   for_each_node_of(model, [&](onnx::Node& node) {
     check_memory();
     count(summary, node);
@@ -129,8 +128,11 @@ TagSummary tag_model(onnx::Model& model, const ModuleTree& modules, const TagOpt
     const ScopeText& scope = scopes[node.scope];
     names.name(node, scope.name_prefix);
     if (options.metadata == MetadataLevel::None) return;
-    add_own_keys(node, modules, summary.scope_tags[node.scope]);
-    if (options.metadata == MetadataLevel::Full) add_compatibility_keys(node, scope);
+    metadata.clear();
+    std::ranges::move(node.metadata, std::back_inserter(metadata));
+    add_own_keys(metadata, node, modules, summary.scope_tags[node.scope]);
+    if (options.metadata == MetadataLevel::Full) add_compatibility_keys(metadata, node, scope);
+    node.metadata.assign(std::move_iterator(metadata.begin()), std::move_iterator(metadata.end()));
   });
   return summary;
 }

@@ -55,7 +55,8 @@ TEST(Symbols, WhatIsNoExpressionIsRefused) {
   SymbolTable table;
   for (const char* text :
        {"", "Add(", "Add(Integer(1)", "Integer(99999999999999999999999)", "Symbol('s0", "Symbol('')",
-        "Add(Integer(1)) x", "Symbol('s0', positive)", "Integer('3', x)", "'s0'", "(", "Add(,)", "1.5"}) {
+        "Add(Integer(1)) x", "Symbol('s0', positive)", "Integer('3', x)", "'s0'", "(", "Add(,)", "1.5", "Mul()",
+        "Max()", "FloorDiv(Integer(1))", "Mod(Integer(1), Integer(2), Integer(3))", "Pow()"}) {
     EXPECT_THROW((void)table.parse(text), Error) << text;
   }
   std::string deep;

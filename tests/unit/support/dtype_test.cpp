@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "support/convert.h"
 #include "support/error.h"
 
 namespace modelexport {
@@ -59,6 +60,14 @@ TEST(DType, PromotesAsTorchDoes) {
       }
     }
   }
+}
+
+TEST(DType, EveryByteOfABoolButZeroIsTrue) {
+  const std::array<std::byte, 4> bools = {std::byte{0}, std::byte{1}, std::byte{11}, std::byte{255}};
+  std::array<int64_t, 4> numbers{};
+  ASSERT_TRUE(convert_elements(DType::Bool, bools.data(), DType::Int64, reinterpret_cast<std::byte*>(numbers.data()),
+                               bools.size()));
+  EXPECT_EQ(numbers, (std::array<int64_t, 4>{0, 1, 1, 1}));
 }
 
 TEST(DType, NamesGoBothWays) {
