@@ -1,4 +1,4 @@
-"""What a forward leaves behind on its modules and on what they hold, beside tensors: seen and undone."""
+"""What a forward leaves behind on its modules, their classes and what they hold, beside tensors: seen and undone."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+
+from modelexport.naming import qualified_class_name
 
 _MISSING = object()
 _CONTAINERS = (list, dict, set, collections.deque)
@@ -23,19 +25,22 @@ _DEPTH = 4
 
 
 class Attributes:
-    """The attributes of a model's modules as they are now, and what the containers and objects in them hold."""
+    """The attributes of a model's modules and of their classes as they are now, and what the objects in them hold."""
 
     def __init__(self, modules: Sequence[tuple[str, torch.nn.Module]]) -> None:
         self._objects: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
         self._contents: list[tuple[str, Any, Any]] = []
         self._seen: dict[int, Any] = {}  # by id, which nothing else gets meanwhile
         self._holds: dict[type, bool] = {}
+        self._classes = [(cls, dict(vars(cls))) for cls in _classes(modules)]
+        for cls, attributes in self._classes:
+            self._add_items(cls.__name__, attributes, _DEPTH)
         for path, module in modules:
             self._add_attributes(path, vars(module), _DEPTH)
 
     def restore(self) -> str | None:
         """Puts everything back; the name of an attribute that was another, None when all were the same."""
-        changed = None
+        changed = self._restore_classes()
         for path, container, content in self._contents:
             if not _same_items(container, content):
                 container.clear()
@@ -51,8 +56,23 @@ class Attributes:
             after.update(before)
         return None if changed is None else changed.lstrip(".")
 
+    def _restore_classes(self) -> str | None:
+        changed = None
+        for cls, before in self._classes:
+            after = dict(vars(cls))
+            for name in after.keys() | before.keys():
+                value = before.get(name, _MISSING)
+                if name.startswith("__") or _same(after.get(name, _MISSING), value):
+                    continue
+                changed = changed or f"{cls.__name__}.{name}"
+                delattr(cls, name) if value is _MISSING else setattr(cls, name, value)
+        return changed
+
     def _add_attributes(self, path: str, attributes: dict[str, Any], depth: int) -> None:
         self._objects.append((path, attributes, dict(attributes)))
+        self._add_items(path, attributes, depth)
+
+    def _add_items(self, path: str, attributes: dict[str, Any], depth: int) -> None:
         for name, value in attributes.items():
             if name not in _HOOKS and self._holds_more(value):
                 self._add(f"{path}.{name}", value, depth)
@@ -76,6 +96,12 @@ class Attributes:
             has_attributes = isinstance(getattr(value, "__dict__", None), dict) and not issubclass(kind, _OTHERS)
             self._holds[kind] = has_attributes or issubclass(kind, (*_CONTAINERS, tuple))
         return self._holds[kind]
+
+
+def _classes(modules: Sequence[tuple[str, torch.nn.Module]]) -> list[type]:
+    """The classes of ``modules`` and their bases, without those that all modules have."""
+    bases = {cls for kind in {type(module) for _, module in modules} for cls in kind.__mro__}
+    return sorted(bases - set(torch.nn.Module.__mro__), key=qualified_class_name)
 
 
 def _same(a: Any, b: Any) -> bool:

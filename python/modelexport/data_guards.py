@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import torch
@@ -74,11 +76,13 @@ def guarded(observer: Observer) -> Iterator[None]:
             patches.enter_context(_replaced(torch, name, _maker(getattr(torch, name), 0, observer)))
         for module, name in ((torch, "to_dlpack"), (torch.utils.dlpack, "to_dlpack")):
             patches.enter_context(_replaced(module, name, _sharing_function(getattr(module, name), observer)))
-        for owner, what in (
-            (HigherOrderOperator, "a higher-order operator"),
-            (torch._C.ScriptFunction, "a scripted function"),
+        for owner, name, what in (
+            (HigherOrderOperator, "__call__", "a higher-order operator"),
+            (torch._C.ScriptFunction, "__call__", "a scripted function"),
+            (threading.Thread, "start", "a thread"),
+            (ThreadPoolExecutor, "submit", "a thread"),
         ):
-            patches.enter_context(_replaced(owner, "__call__", _leaver(owner, what, observer)))
+            patches.enter_context(_replaced(owner, name, _leaver(getattr(owner, name), what, observer)))
         yield
 
 
@@ -127,9 +131,7 @@ def _sharing_function(original: Callable[..., Any], observer: Observer) -> Calla
     return function
 
 
-def _leaver(owner: Any, what: str, observer: Observer) -> Callable[..., Any]:
-    original = owner.__call__
-
+def _leaver(original: Callable[..., Any], what: str, observer: Observer) -> Callable[..., Any]:
     @functools.wraps(original)
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         observer.leaves(f"{what} {getattr(self, '__name__', '')}")

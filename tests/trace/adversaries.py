@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import random
+import threading
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -24,6 +26,9 @@ class Adversary(NamedTuple):
     how: str
 
 
+POOL = ThreadPoolExecutor(1)
+
+
 class Notes:
     """A plain object that a module holds."""
 
@@ -33,6 +38,9 @@ class Notes:
 
 
 class Tricky(nn.Module):
+    instances = 0
+    shared: ClassVar[list[Tensor]] = []
+
     def __init__(self, body: Callable[[nn.Module, Tensor], Any]) -> None:
         super().__init__()
         self.lin = nn.Linear(4, 4)
@@ -248,6 +256,89 @@ def kept_globally(m: Any, x: Tensor) -> Any:
     return Held.tensor + Held.fixed
 
 
+def counted_on_class(m: Any, x: Tensor) -> Any:
+    type(m).instances += 1
+    return x * type(m).instances
+
+
+def kept_on_class(m: Any, x: Tensor) -> Any:
+    type(m).shared.append(x * 2)
+    return x + type(m).shared[0]
+
+
+def in_thread(work: Callable[[], Any]) -> None:
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+def computed_in_thread(m: Any, x: Tensor) -> Any:
+    results: list[Tensor] = []
+    in_thread(lambda: results.append(m.lin(x)))
+    return results[0] + 1
+
+
+def branch_in_thread(m: Any, x: Tensor) -> Any:
+    truths: list[bool] = []
+    in_thread(lambda: truths.append(bool(x.sum() > 0)))
+    return x if truths[0] else -x
+
+
+def write_in_thread(m: Any, x: Tensor) -> Any:
+    y = x * 1
+    in_thread(lambda: y.mul_(3))
+    return y + 1
+
+
+def branch_in_pool(m: Any, x: Tensor) -> Any:
+    return x if POOL.submit(lambda: bool(x.sum() > 0)).result() else -x
+
+
+def other_weights(m: Any, x: Tensor) -> Any:
+    weights = {"weight": m.lin.weight * x.mean(), "bias": m.lin.bias}
+    return torch.func.functional_call(m.lin, weights, (x,))
+
+
+def gradient_inside(m: Any, x: Tensor) -> Any:
+    with torch.enable_grad():
+        y = x.detach().requires_grad_(True)
+        return torch.autograd.grad((y**3).sum(), y)[0]
+
+
+def hook_for_a_while(m: Any, x: Tensor) -> Any:
+    handle = m.lin.register_forward_hook(lambda module, args, output: output * 3)
+    try:
+        return m.lin(x)
+    finally:
+        handle.remove()
+
+
+def inference_inside(m: Any, x: Tensor) -> Any:
+    with torch.inference_mode():
+        y = m.lin(x)
+    return y + 1
+
+
+def largest_of_data(m: Any, x: Tensor) -> Any:
+    return x * max(x[0])
+
+
+def asserted_data(m: Any, x: Tensor) -> Any:
+    assert (x.abs() >= 0).all()
+    return x * 2
+
+
+def positions_in_tuple(m: Any, x: Tensor) -> Any:
+    return torch.where(x > 0)[0]
+
+
+def buffer_as_scratch(m: Any, x: Tensor) -> Any:
+    m.count.copy_(x[0])
+    kept = m.count.clone()
+    m.count.zero_()
+    return x + kept
+
+
 def random_values(m: Any, x: Tensor) -> Any:
     return x + 0 * torch.rand_like(x)
 
@@ -390,6 +481,11 @@ ADVERSARIES: dict[str, Adversary] = {
             checkpointed,
             compiled,
             own_function,
+            other_weights,
+            gradient_inside,
+            hook_for_a_while,
+            inference_inside,
+            buffer_as_scratch,
         ),
         "depends on the inputs": (
             branch_on_data,
@@ -417,6 +513,9 @@ ADVERSARIES: dict[str, Adversary] = {
             read_what_was_written,
             branch_on_chance,
             swallowed_read,
+            largest_of_data,
+            asserted_data,
+            positions_in_tuple,
         ),
         "from outside the recorded calls": (
             imported_tensor_of_tensors,
@@ -426,12 +525,15 @@ ADVERSARIES: dict[str, Adversary] = {
         ),
         "higher-order": (conditional,),
         "scripted": (scripted,),
+        "a thread": (computed_in_thread, branch_in_thread, write_in_thread, branch_in_pool),
         "forward sets": (
             kept_on_self,
             kept_in_dictionary,
             counted_on_self,
             counted_in_object,
             kept_in_nested_object,
+            counted_on_class,
+            kept_on_class,
             statistics,
         ),
         "functorch": (vmapped, differentiated),
