@@ -174,6 +174,18 @@ void Lowerer::lower_node(const program::Graph& graph, const program::Node& node)
   builder_.set_stamp(outer);
 }
 
+namespace {
+
+// As complex numbers of 16 bits.
+bool has_unknown_type(const program::Graph& graph, const program::Node& node) {
+  return std::ranges::any_of(node.outputs, [&](program::ValueId id) {
+    const program::Value& result = graph.values[id];
+    return result.kind == program::Kind::Tensor && result.dtype == DType::Undefined;
+  });
+}
+
+}  // namespace
+
 Values Lowerer::call(const program::Graph& graph, const program::Node& node) {
   Context context(*this, builder_, graph, node);
   if (options_.translations.targets.contains(node.target)) return translate_call(context, options_.translations);
@@ -183,6 +195,7 @@ Values Lowerer::call(const program::Graph& graph, const program::Node& node) {
     note_unsupported(node, "");
     return stand_ins(graph, node);
   }
+  if (has_unknown_type(graph, node)) context.unsupported("a result of a type that ONNX lacks");
   if (!computes_with_complex(graph, node)) return entry->lower(context);
   return lower_complex(context, entry->lower);
 }

@@ -221,6 +221,7 @@ ARGUMENTS |= {
     "resize_": [(X.clone(), [3, 4])],
     "resize_as": [(X, N[0])],
     "resize_as_": [(X.clone(), N[0])],
+    "bitwise_right_shift.Tensor": [(N, N.abs()), (*(torch.tensor(x, dtype=torch.uint8) for x in ([255, 3], [7, 9])),)],
     "gradient.scalararray": [(X, {"spacing": 0.5, "dim": [0, 2]})],
     "gradient.array": [(X, {"dim": [0, 1]})],
     "gradient.scalarrayarray": [(X, {"spacing": [0.5, 2.0], "dim": [1, 2], "edge_order": 2})],

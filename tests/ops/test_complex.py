@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch.export import Dim
 
-from .harness import capture, check, check_program, flat_results
+import modelexport
+
+from .harness import Operation, capture, check, check_program, flat_results
 from .indexing_cases import check_sizes
 
 Z = torch.tensor([[1 + 2j, -0.5 + 0.25j, 0.75 - 1j], [-2 - 1j, 0.5j, 1.5 + 0j]])
@@ -185,3 +188,9 @@ def test_results_of_eager_are_what_is_compared() -> None:
     program = capture(torch.nn.Identity(), (Z,))
     with pytest.raises(AssertionError):
         check_program(program, [((Z,), flat_results(Z.conj()))], opsets=(20,))
+
+
+def test_complex_numbers_of_16_bits_are_refused(tmp_path: Path) -> None:
+    operation = Operation(lambda x: x.to(torch.complex32), (torch.rand(3),), {})
+    with pytest.raises(modelexport.UnsupportedOperatorError, match="a type that ONNX lacks"):
+        modelexport.export(capture(operation, operation.tensors()), None, tmp_path / "m.onnx", fallback=False)

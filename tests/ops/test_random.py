@@ -1,44 +1,40 @@
-"""Random draws through onnxruntime have torch's distribution."""
+"""Random tensors have torch's distributions in onnxruntime, whatever the opset."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import onnxruntime as ort
+import pytest
 import torch
 
 import modelexport
-from tests.models.parity import session
 
-WEIGHTS = torch.tensor([0.5, 0.0, 1.5, 2.0])
+from .harness import Operation, capture, run
 
-
-class Draws(torch.nn.Module):
-    def __init__(self, count: int, replacement: bool) -> None:
-        super().__init__()
-        self.count, self.replacement = count, replacement
-
-    def forward(self, weights: torch.Tensor) -> torch.Tensor:
-        return torch.multinomial(weights, self.count, self.replacement)
-
-
-def drawn(module: Draws, weights: torch.Tensor, path: Path) -> torch.Tensor:
-    modelexport.export(module, (weights,), str(path), fallback=False)
-    (result,) = session(path).run(None, {"weights": weights.numpy()})
-    return torch.from_numpy(result)
+N = 20_000
+# The mean, the deviation and the range of each.
+DISTRIBUTIONS = {
+    "rand": (lambda x: torch.rand_like(x), 0.5, 12**-0.5, 0, 1),
+    "uniform": (lambda x: x.clone().uniform_(-3, 5), 1, 8 * 12**-0.5, -3, 5),
+    "randn": (lambda x: torch.randn_like(x), 0, 1, -7, 7),
+    "exponential": (lambda x: x.clone().exponential_(2), 0.5, 0.5, 0, 20),
+    "randint": (lambda x: torch.randint_like(x, 2, 6), 3.5, 1.25**0.5, 2, 5),
+    "dropout": (lambda x: torch.nn.functional.dropout(x + 1, 0.2), 1, 0.5, 0, 1.25),
+}
 
 
-def test_draws_with_replacement_are_as_frequent_as_their_weights(tmp_path: Path) -> None:
-    chosen = drawn(Draws(20_000, True), WEIGHTS, tmp_path / "m.onnx")
-    assert chosen.shape == (20_000,) and chosen.dtype == torch.int64
-    shares = chosen.bincount(minlength=4) / 20_000
-    # Four standard deviations of a share are at most 4 * sqrt(0.25 / 20,000) = 0.014.
-    assert torch.allclose(shares, WEIGHTS / WEIGHTS.sum(), atol=0.015)
-
-
-def test_draws_without_replacement_are_distinct_and_their_first_follows_the_weights(tmp_path: Path) -> None:
-    rows = 2_000
-    chosen = drawn(Draws(3, False), WEIGHTS.expand(rows, 4).contiguous(), tmp_path / "m.onnx")
-    assert chosen.shape == (rows, 3)
-    assert torch.equal(chosen.sort(dim=1).values, torch.tensor([0, 2, 3]).expand(rows, 3))
-    shares = chosen[:, 0].bincount(minlength=4) / rows
-    assert torch.allclose(shares, WEIGHTS / WEIGHTS.sum(), atol=4 * (0.25 / rows) ** 0.5)
+@pytest.mark.parametrize("opset", [14, 22, 27])
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_distribution(name: str, opset: int, tmp_path: Path) -> None:
+    function, mean, deviation, low, high = DISTRIBUTIONS[name]
+    operation = Operation(lambda x: (function(x), function(x)), (torch.zeros(N),), {})
+    modelexport.export(
+        capture(operation, operation.tensors()), None, tmp_path / "m.onnx", opset_version=opset, fallback=False
+    )
+    first, second = run(tmp_path / "m.onnx", operation.tensors(), ort.GraphOptimizationLevel.ORT_ENABLE_ALL)
+    for drawn in (first, second):
+        assert float(drawn.mean()) == pytest.approx(mean, abs=6 * deviation * N**-0.5)
+        assert float(drawn.std()) == pytest.approx(deviation, rel=0.05)
+        assert low <= float(drawn.min()) and float(drawn.max()) <= high
+    assert not torch.equal(first, second)

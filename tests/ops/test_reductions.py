@@ -22,3 +22,9 @@ def test_logsumexp(keepdim: bool) -> None:
 
 def test_logcumsumexp() -> None:
     check(torch.logcumsumexp, ROWS[[0, 1, 3]], dim=1, opsets=(14, 27, 28))
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.float32, torch.int64])
+def test_truth_of_nothing(dtype: torch.dtype) -> None:
+    nothing = torch.zeros(0, 3, dtype=dtype)
+    check(lambda x: (x.any(), x.all(), x.any(0), x.all(0), x.any(1), x.all(1)), nothing, opsets=(14, 20))

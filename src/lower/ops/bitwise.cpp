@@ -48,9 +48,17 @@ Values left_shift(Context& c) {
   return {c.b.mul(c.operand("self", dtype), power_of_two(c.b, c.operand("other", dtype)))};
 }
 
+// Beyond the width of the type, as by all but one of its bits: what is left is the sign.
 Values right_shift(Context& c) {
+  Builder& b = c.b;
   const DType dtype = c.out_dtype();
-  return {floor_div(c.b, c.operand("self", dtype), power_of_two(c.b, c.operand("other", dtype)))};
+  const V self = c.operand("self", dtype);
+  const V places = c.operand("other", dtype);
+  const int64_t most = static_cast<int64_t>(8 * size_of(dtype)) - (is_unsigned(dtype) ? 1 : 2);
+  if (constant_number(b, places).value_or(most + 1) <= most) return {floor_div(b, self, power_of_two(b, places))};
+  const V last = b.scalar_int(most, dtype);
+  const V first = floor_div(b, self, power_of_two(b, b.op("Min", {places, last})));
+  return {b.where(b.op("Greater", {places, last}), floor_div(b, first, number_like(b, 2, first)), first)};
 }
 
 constexpr Lowering bitwise_and = bitwise<"And", "BitwiseAnd">;

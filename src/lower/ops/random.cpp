@@ -1,8 +1,10 @@
 // Random tensors: the distributions are torch's, the numbers are the runtime's own.
+#include <numbers>
 #include <numeric>
 
 #include "lower/ops/creation.h"
 #include "lower/ops/elementwise.h"
+#include "lower/ops/layout.h"
 
 namespace modelexport::lower {
 
@@ -18,11 +20,39 @@ V random(Context& c, const char* op_type, const Sizes& sizes, Attrs attrs) {
   return c.b.op(like, {c.b.op("ConstantOfShape", {c.b.shape_tensor(sizes)})}, attrs);
 }
 
-V uniform(Context& c, const Sizes& sizes, double low = 0, double high = 1) {
-  return random(c, "RandomUniform", sizes, {{"low", low}, {"high", high}});
+// In [0, 1): as many random bits as a float32 has digits, each the choice of Dropout to keep it.
+V from_bits(Context& c, Sizes sizes) {
+  constexpr int64_t kBits = 24;
+  Builder& b = c.b;
+  std::vector<int64_t> halvings;
+  for (int64_t i = 0; i < kBits; ++i) halvings.push_back(-2 - i);  // what Dropout keeps it doubles
+  const V exponents =
+      along_axis(b, b.cast(b.ints(halvings), DType::Float32), 0, static_cast<int64_t>(sizes.size()) + 1);
+  sizes.insert(sizes.begin(), kBits);
+  const V bits = b.expand(b.op("Pow", {b.scalar(2, DType::Float32), exponents}), sizes);
+  const V kept = b.op("Dropout", {bits, b.scalar(0.5, DType::Float32), b.scalar_int(1, DType::Bool)});
+  return b.reduce("ReduceSum", kept, {0}, false);
 }
 
-V normal(Context& c, const Sizes& sizes) { return random(c, "RandomNormal", sizes, {}); }
+// onnxruntime has no kernel for the random operators of opset 22, which added types to them.
+bool has_random(const Builder& b) { return b.opset() < 22; }
+
+V uniform(Context& c, const Sizes& sizes, double low = 0, double high = 1) {
+  if (has_random(c.b)) return random(c, "RandomUniform", sizes, {{"low", low}, {"high", high}});
+  const V u = from_bits(c, sizes);
+  if (low == 0 && high == 1) return u;
+  return c.b.add(c.b.mul(u, number_like(c.b, high - low, u)), number_like(c.b, low, u));
+}
+
+// From two uniform numbers where there is no operator (Box and Muller, 1958).
+V normal(Context& c, const Sizes& sizes) {
+  if (has_random(c.b)) return random(c, "RandomNormal", sizes, {});
+  Builder& b = c.b;
+  const V u = uniform(c, sizes);
+  const V logarithm = b.op("Log", {b.sub(number_like(b, 1, u), u)});
+  const V radius = b.op("Sqrt", {b.mul(logarithm, number_like(b, -2, u))});
+  return b.mul(radius, b.op("Cos", {uniform(c, sizes, 0, 2 * std::numbers::pi)}));
+}
 
 Values rand(Context& c) { return {c.b.cast(uniform(c, c.out_sizes()), c.out_dtype())}; }
 Values randn(Context& c) { return {c.b.cast(normal(c, c.out_sizes()), c.out_dtype())}; }

@@ -61,9 +61,15 @@ Values nanmean(Context& c) {
   return {c.b.div(sum, reduced(c.b, "ReduceSum", counts, axes_of(c), keepdim_of(c)))};
 }
 
-template <OpName Name>
+// onnxruntime's ReduceMin and ReduceMax of booleans refuse a tensor without elements.
+template <OpName Name, OpName Numeric>
 Values truth(Context& c) {
-  return {reduced(c.b, Name.text, c.operand("self", DType::Bool), axes_of(c), keepdim_of(c))};
+  const V self = c.operand("self", DType::Bool);
+  const std::optional<std::vector<int64_t>> sizes = c.static_shape("self");
+  const bool has_elements = sizes && !is_empty(c.b, self);
+  if (has_elements) return {reduced(c.b, Name.text, self, axes_of(c), keepdim_of(c))};
+  const V numbers = c.b.cast(self, DType::Int32);
+  return {c.b.cast(reduced(c.b, Numeric.text, numbers, axes_of(c), keepdim_of(c)), DType::Bool)};
 }
 
 Values count_nonzero(Context& c) {
@@ -138,14 +144,14 @@ const Row kRows[] = {
     {"aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor", reduce<"ReduceMin">},
     {"aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", nansum},
     {"aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", nanmean},
-    {"aten::any(Tensor self) -> Tensor", truth<"ReduceMax">},
-    {"aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor", truth<"ReduceMax">},
-    {"aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor", truth<"ReduceMax">},
-    {"aten::all(Tensor self) -> Tensor", truth<"ReduceMin">},
-    {"aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor", truth<"ReduceMin">},
-    {"aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor", truth<"ReduceMin">},
-    {"aten::_is_any_true(Tensor self) -> Tensor", truth<"ReduceMax">},
-    {"aten::_is_all_true(Tensor self) -> Tensor", truth<"ReduceMin">},
+    {"aten::any(Tensor self) -> Tensor", truth<"ReduceMax", "ReduceSum">},
+    {"aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor", truth<"ReduceMax", "ReduceSum">},
+    {"aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor", truth<"ReduceMax", "ReduceSum">},
+    {"aten::all(Tensor self) -> Tensor", truth<"ReduceMin", "ReduceProd">},
+    {"aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor", truth<"ReduceMin", "ReduceProd">},
+    {"aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor", truth<"ReduceMin", "ReduceProd">},
+    {"aten::_is_any_true(Tensor self) -> Tensor", truth<"ReduceMax", "ReduceSum">},
+    {"aten::_is_all_true(Tensor self) -> Tensor", truth<"ReduceMin", "ReduceProd">},
     {"aten::count_nonzero(Tensor self, int? dim=None) -> Tensor", count_nonzero},
     {"aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor", count_nonzero},
     {"aten::sum.IntList_out(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) "
