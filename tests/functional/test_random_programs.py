@@ -58,6 +58,14 @@ def factored(x: Tensor, y: Tensor, c: Sequence[int]) -> Tensor:
     return x.unflatten(d, (divisor(x.shape[d], c[1]), -1))
 
 
+def every_other(x: Tensor, y: Tensor, c: Sequence[int]) -> Tensor:
+    """Every first or second element in memory, where memory has no gaps."""
+    if not x.is_contiguous():
+        raise ValueError("as_strided of a tensor with gaps")
+    step = 1 + c[0] % 2
+    return x.as_strided(((x.numel() + step - 1) // step,), (step,))
+
+
 def permuted(x: Tensor, y: Tensor, c: Sequence[int]) -> Tensor:
     order = sorted(range(x.dim()), key=lambda i: (c[i % len(c)] + i) % 4)
     return x.permute(order)
@@ -69,6 +77,7 @@ VIEWS: list[Step] = [
     narrowed,
     windows,
     factored,
+    every_other,
     permuted,
     lambda x, y, c: x.select(axis(x, c[0]), pick(x.shape[axis(x, c[0])], c[1])),
     lambda x, y, c: x.transpose(axis(x, c[0]), axis(x, c[1])),
@@ -103,7 +112,10 @@ WRITES: list[Step] = [
     lambda x, y, c: x.masked_fill_(x > 0, c[0]),
     lambda x, y, c: x.clamp_(-c[0], c[1]),
     lambda x, y, c: torch.mul(x, 0.5, out=x),
+    lambda x, y, c: torch.add(x, y.sum(), out=x),
     lambda x, y, c: x.index_put_((torch.tensor([0, 0]),), torch.tensor(float(c[0])), accumulate=True),
+    lambda x, y, c: x.index_put_((torch.tensor([0, -1]),), y.sum()),
+    lambda x, y, c: x.index_fill_(axis(x, c[0]), torch.tensor([-1]), c[1]),
 ]
 
 # Writes that change how the tensor itself is seen; torch.export refuses them on inputs.
