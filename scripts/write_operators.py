@@ -65,7 +65,8 @@ INTRODUCTION = """# Operators
 The ATen overloads that the op table lowers to ONNX, and those that it lacks. `scripts/write_operators.py` wrote it
 (PyTorch {version}; `make docs` runs it) from the table's rows and from the overloads that PyTorch registers with its
 dispatcher; the reasons are rules over overload names, in that script. An overload that the table lacks may still be
-exported through PyTorch's decomposition into others.
+exported through PyTorch's decomposition into others. Which of PyTorch's own samples (OpInfo) pass, and why the others
+do not, is in [performance.md](performance.md#opinfo).
 
 | | operators | overloads |
 |---|---:|---:|
