@@ -292,15 +292,11 @@ def _check_model(modules: Modules) -> None:
         raise NotTraceableError(
             "the process has frozen its heap (gc.freeze), so that new tensors cannot be told from old"
         )
-    seen: dict[torch.nn.Module, str] = {}
     for path, module in modules:
         if isinstance(module, torch.jit.ScriptModule):
             raise NotTraceableError(f"{path or 'the model'} is a scripted module")
         if isinstance(module, torch._dynamo.OptimizedModule) or module._compiled_call_impl is not None:
             raise NotTraceableError(f"{path or 'the model'} is compiled")
-        if module in seen:
-            raise NotTraceableError(f"{seen[module]} is also known as {path}, and only torch.export tells them apart")
-        seen[module] = path
         for name, tensor in (*module._parameters.items(), *module._buffers.items()):
             if tensor is not None:
                 _check_plain(tensor, f"{path}.{name}".lstrip("."))

@@ -78,17 +78,33 @@ TraceRecorder::TraceRecorder(TraceHooks hooks, program::SchemaLookup lookup, std
 // ---- modules --------------------------------------------------------------------------------------------------------
 
 void TraceRecorder::add_module(nb::handle module, std::string path, std::string qualified_class) {
-  modules_.try_emplace(module.ptr(), Module{std::move(path), std::move(qualified_class)});
+  Module& known = modules_[module.ptr()];
+  known.names.push_back({std::move(path)});
+  known.qualified_class = std::move(qualified_class);
+}
+
+TraceRecorder::ModuleName& TraceRecorder::called_name(Module& called) {
+  if (called.names.size() == 1) return called.names.front();
+  const std::string below = module_path().empty() ? "" : module_path() + ".";
+  const auto is_below = [&](const ModuleName& name) { return name.path.starts_with(below); };
+  if (std::ranges::count_if(called.names, is_below) != 1) {
+    hooks_.stop(fmt::format("{} is also known as {}, and only torch.export tells them apart", called.names[0].path,
+                            called.names[1].path));
+  }
+  return *std::ranges::find_if(called.names, is_below);
 }
 
 void TraceRecorder::enter(nb::handle module) {
   const Stopwatch watch(scope_seconds_);
-  outer_scopes_.push_back(scope_);
   const auto found = modules_.find(module.ptr());
-  if (found == modules_.end()) return;
-  Module& called = found->second;
-  const uint32_t call = called.calls++;
-  scope_ = called.path.empty() ? kRootScope : program_.modules.enter(scope_, called.path, called.qualified_class, call);
+  ScopeId scope = scope_;
+  if (found != modules_.end()) {
+    ModuleName& name = called_name(found->second);
+    const uint32_t call = name.calls++;
+    scope =
+        name.path.empty() ? kRootScope : program_.modules.enter(scope_, name.path, found->second.qualified_class, call);
+  }
+  outer_scopes_.push_back(std::exchange(scope_, scope));
 }
 
 void TraceRecorder::leave() {

@@ -38,7 +38,7 @@ class TraceRecorder {
   TraceRecorder(const TraceRecorder&) = delete;
   TraceRecorder& operator=(const TraceRecorder&) = delete;
 
-  // A module and the path that names_modules() gives it.
+  // A module and a path that named_modules() gives it; once for each of its paths.
   void add_module(nb::handle module, std::string path, std::string qualified_class);
   // A leaf of the inputs: a tensor that nothing else knows, or a constant.
   void add_input(nb::handle leaf, std::string name);
@@ -140,10 +140,16 @@ class TraceRecorder {
   std::vector<std::pair<nb::object, nb::object>> saved_;
   std::size_t constants_ = 0;
 
-  struct Module {
-    std::string path, qualified_class;
+  struct ModuleName {
+    std::string path;
     uint32_t calls = 0;
   };
+  struct Module {
+    std::vector<ModuleName> names;
+    std::string qualified_class;
+  };
+  // By which of its names a module is called; stops where that does not follow from the module that calls it.
+  ModuleName& called_name(Module& called);
   std::unordered_map<PyObject*, Module> modules_;
   std::vector<ScopeId> outer_scopes_;
   ScopeId scope_ = kRootScope;

@@ -158,6 +158,15 @@ def test_the_same_tensor_twice_is_two_inputs(path: Path) -> None:
     assert_parity(Sum(), path, (torch.randn(3), torch.randn(3)), {})
 
 
+def test_a_module_of_one_caller_under_two_names_goes_to_torch_export(path: Path) -> None:
+    model = Tricky(lambda m, x: m.lin(x) + m.other(2 * x)).eval()
+    model.other = model.lin
+    capture = modelexport.export(model, torch.randn(2, 4), str(path), capture="trace")["capture"]
+    assert capture["by"] == "torch.export"
+    assert "lin is also known as other" in capture["untraced"]
+    assert_parity(model, path, (torch.randn(2, 4),), {})
+
+
 def test_torch_without_pre_dispatch_modes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pre_dispatch, "unavailable", lambda: "torch 9 has none")
     result = modelexport.export(nn.Linear(2, 2), torch.ones(1, 2), str(path), capture="trace")
