@@ -206,6 +206,8 @@ void add_export(CLI::App& app, Action& action) {
     if (options->no_builtin_tracking && options->strategy != "htp") {
       throw CLI::ValidationError("--no-builtin-tracking is a form of the strategy htp");
     }
+    // Two files are written, which appear together.
+    if (options->output == "-") throw CLI::ValidationError("export writes no standard output; name an ONNX file");
     action = [options](Console& console) { return export_model(console, *options); };
   });
 }
