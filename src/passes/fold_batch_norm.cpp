@@ -87,9 +87,7 @@ bool fold_batch_norm(onnx::Model& model, const PassContext& context) {
     if (!fold(model, *conv, norm)) continue;
     // The convolution now makes what the normalisation made, graph outputs included.
     conv->outputs[0] = norm.outputs[0];
-    conv->sources = {conv->scope, norm.scope};
-    conv->scope = context.modules.common_ancestor(conv->scope, norm.scope);
-    conv->provenance = Provenance::Merged;
+    share(*conv, norm, context);
     norm.op_type.clear();
     changed = true;
   }

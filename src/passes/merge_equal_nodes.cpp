@@ -25,12 +25,7 @@ bool merge_equal_nodes(onnx::Model& model, const PassContext& context) {
     if (is_output) continue;
     onnx::Node& kept = *found->second;
     for (std::size_t i = 0; i < node.outputs.size(); ++i) readers.replace(node.outputs[i], kept.outputs[i]);
-    if (kept.scope != node.scope) {
-      if (kept.sources.empty()) kept.sources = {kept.scope};
-      kept.sources.push_back(node.scope);
-      kept.scope = context.modules.common_ancestor(kept.scope, node.scope);
-      kept.provenance = Provenance::Merged;
-    }
+    share(kept, node, context);
     node.op_type.clear();
     changed = true;
   }

@@ -32,6 +32,10 @@ bool remove_dead(onnx::Model& model, const PassContext& context);
 // ---- when optimising ----
 // BatchNormalization behind a convolution moves into its weights (Ioffe and Szegedy 2015, section 3.1).
 bool fold_batch_norm(onnx::Model& model, const PassContext& context);
+// Zeros around the input of a convolution become its own padding.
+bool fold_pads(onnx::Model& model, const PassContext& context);
+// What adds 0 or multiplies by 1 goes.
+bool drop_neutral(onnx::Model& model, const PassContext& context);
 // A product with a reciprocal becomes a quotient.
 bool divide(onnx::Model& model, const PassContext& context);
 // Nodes that compute the same thing become one, which belongs to the common ancestor of their modules.

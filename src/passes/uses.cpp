@@ -48,12 +48,21 @@ void Readers::replace(onnx::ValueId from, onnx::ValueId to) {
   of[from].clear();
 }
 
+void share(onnx::Node& node, const onnx::Node& other, const PassContext& context) {
+  if (node.scope == other.scope) return;
+  if (node.sources.empty()) node.sources = {node.scope};
+  if (other.sources.empty()) {
+    node.sources.push_back(other.scope);
+  } else {
+    node.sources.insert(node.sources.end(), other.sources.begin(), other.sources.end());
+  }
+  node.scope = context.modules.common_ancestor(node.scope, other.scope);
+  node.provenance = Provenance::Merged;
+}
+
 bool may_merge(const onnx::Node& first, onnx::Node& second, const PassContext& context) {
-  if (first.scope == second.scope) return true;
-  if (!context.optimize) return false;
-  second.sources = {first.scope, second.scope};
-  second.scope = context.modules.common_ancestor(first.scope, second.scope);
-  second.provenance = Provenance::Merged;
+  if (first.scope != second.scope && !context.optimize) return false;
+  share(second, first, context);
   return true;
 }
 

@@ -38,6 +38,8 @@ struct Readers {
   std::vector<std::vector<onnx::Node*>> of;
 };
 
+// Makes `node` that of the module calls of `other` as well: it belongs to their common ancestor, and says whose it was.
+void share(onnx::Node& node, const onnx::Node& other, const PassContext& context);
 // Whether two nodes may become one, which stands where `second` does, and whose that is then.
 bool may_merge(const onnx::Node& first, onnx::Node& second, const PassContext& context);
 // Removes the nodes whose op_type was cleared.

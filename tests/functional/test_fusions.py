@@ -81,3 +81,52 @@ def test_a_mask_that_masks_nothing_is_not_written(
     nodes = onnx.load(str(path)).graph.node
     written = any(node.op_type == "Add" or (node.op_type == "Attention" and len(node.input) > 3) for node in nodes)
     assert written == masks
+
+
+def operators(path: Path) -> list[str]:
+    return [node.op_type for node in onnx.load(path).graph.node]
+
+
+class Padded(torch.nn.Module):
+    """A convolution whose input is padded beforehand, more on one side than on the other."""
+
+    def __init__(self, pads: tuple[int, ...], value: float) -> None:
+        super().__init__()
+        self.pads, self.value = pads, value
+        self.conv = torch.nn.Conv2d(3, 4, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(torch.nn.functional.pad(x, self.pads, value=self.value))
+
+
+@pytest.mark.parametrize(
+    ("pads", "value", "remaining"),
+    [((1, 2, 0, 3), 0.0, 0), ((1, 2, 0, 3), 1.0, 1), ((-1, 2), 0.0, 1), ((0, 0, 0, 0, 1, 1), 0.0, 1)],
+    ids=["zeros", "ones", "cut", "channels"],
+)
+def test_zeros_around_a_convolution_are_its_own_padding(
+    pads: tuple[int, ...], value: float, remaining: int, tmp_path: Path
+) -> None:
+    model = Padded(pads, value).eval()
+    x = torch.randn(2, 1 if len(pads) == 6 else 3, 8, 9)
+    path = tmp_path / "model.onnx"
+    modelexport.export(model, x, str(path), optimize=True, fallback=False)
+    assert_parity(model, path, (x,), {})
+    assert operators(path).count("Pad") == remaining
+
+
+class Neutral(torch.nn.Module):
+    """Sums that begin with 0 and products that begin with 1, one of which adds an axis."""
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return (0 + x.sin()).cos(), (x.sin() * 1.0 - 0).tanh(), (x.exp() + torch.zeros(1, 1, 1)).exp(), x.abs() + 0
+
+
+def test_neutral_elements_are_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    x = torch.randn(2, 3)
+    modelexport.export(Neutral(), x, str(path), optimize=True, fallback=False)
+    assert_parity(Neutral(), path, (x,), {})
+    # What adds an axis stays, and so does what makes an output.
+    assert operators(path).count("Add") == 2
+    assert not {"Mul", "Sub"} & set(operators(path))
