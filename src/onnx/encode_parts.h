@@ -35,8 +35,8 @@ template <typename Parent>
 void add_metadata(Builder<Parent>& parent, Parent tag, const Metadata& metadata) {
   for (const auto& [key, value] : metadata) {
     Builder<wire::StringStringEntryProto> entry(parent, tag);
-    entry.add_string(wire::StringStringEntryProto::Key, key);
-    entry.add_string(wire::StringStringEntryProto::Value, value);
+    entry.add_string(wire::StringStringEntryProto::Key, key.data(), key.size());
+    entry.add_string(wire::StringStringEntryProto::Value, value.data(), value.size());
   }
 }
 

@@ -178,9 +178,11 @@ void GraphReader::read_node(Message<NodeProto> message, Scope& scope, Node& node
       case NodeProto::Attribute:
         node.attributes.push_back(read_attribute(message.bytes(), message.origin(), scope));
         break;
-      case NodeProto::MetadataProps:
-        node.metadata.push_back(read_entry(message));
+      case NodeProto::MetadataProps: {
+        const auto [key, value] = read_entry(message);
+        node.metadata.add(key, value);
         break;
+      }
       default:
         message.skip();
     }

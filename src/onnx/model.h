@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "onnx/metadata.h"
 #include "scope/module_tree.h"
 #include "support/dtype.h"
 #include "support/tensor_view.h"
@@ -58,8 +59,6 @@ struct Attribute {
 
 // core: does what a user wrote; auxiliary: shape and constant plumbing (docs/tags.md).
 enum class Role : uint8_t { Core, Auxiliary };
-
-using Metadata = std::vector<std::pair<std::string, std::string>>;
 
 struct Node {
   std::string op_type;

@@ -1,7 +1,7 @@
 // Small messages that several others hold.
 #pragma once
 
-#include <string>
+#include <string_view>
 #include <utility>
 
 #include "onnx/model.h"
@@ -10,18 +10,18 @@
 
 namespace modelexport::onnx {
 
-// The current field of `message`, a StringStringEntryProto.
+// The current field of `message`, a StringStringEntryProto, as it lies there.
 template <typename Tag>
-std::pair<std::string, std::string> read_entry(Message<Tag>& message) {
-  std::pair<std::string, std::string> entry;
+std::pair<std::string_view, std::string_view> read_entry(Message<Tag>& message) {
+  std::pair<std::string_view, std::string_view> entry;
   auto fields = message.template message<wire::StringStringEntryProto>();
   while (fields.next()) {
     switch (fields.tag()) {
       case wire::StringStringEntryProto::Key:
-        entry.first = fields.string();
+        entry.first = fields.bytes();
         break;
       case wire::StringStringEntryProto::Value:
-        entry.second = fields.string();
+        entry.second = fields.bytes();
         break;
       default:
         fields.skip();

@@ -57,9 +57,11 @@ Model read(const FileBytes& file, ExternalFiles* external, const ReadOptions& op
       case ModelProto::OpsetImport:
         model.opsets.push_back(read_opset(message));
         break;
-      case ModelProto::MetadataProps:
-        model.metadata.push_back(read_entry(message));
+      case ModelProto::MetadataProps: {
+        const auto [key, value] = read_entry(message);
+        model.metadata.add(key, value);
         break;
+      }
       case ModelProto::Graph:
         if (graph) message.fail_here("a second graph");
         graph = message.message<GraphProto>();

@@ -11,20 +11,20 @@
 namespace modelexport::tag {
 namespace {
 
-uint32_t call_index(const std::string& text) {
+uint32_t call_index(std::string_view text) {
   uint32_t call = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), call);
   if (error != std::errc() || end != text.data() + text.size()) fail(fmt::format("'{}' is no call index", text));
   return call;
 }
 
-std::vector<std::string> source_list(const std::string& text) {
+std::vector<std::string> source_list(std::string_view text) {
   std::optional<std::vector<std::string>> sources = parse_python_list(text);
   if (!sources) fail(fmt::format("'{}' is no list of modules", text));
   return std::move(*sources);
 }
 
-void read_entry(NodeRecord& record, const std::string& key, const std::string& value) {
+void read_entry(NodeRecord& record, std::string_view key, std::string_view value) {
   if (key == kTagKey) record.tag = value;
   if (key == kModuleKey) record.module = value;
   if (key == kCallKey) record.call = call_index(value);
@@ -39,6 +39,7 @@ void read_entry(NodeRecord& record, const std::string& key, const std::string& v
 std::vector<NodeRecord> records_of(const onnx::Model& model) {
   const auto names = [&](const std::vector<onnx::ValueId>& values) {
     std::vector<std::string> texts;
+    texts.reserve(values.size());
     for (const onnx::ValueId value : values) {
       texts.push_back(value == onnx::kNoValue ? std::string() : model.values[value].name);
     }
@@ -61,13 +62,6 @@ std::vector<NodeRecord> records_of(const onnx::Model& model) {
     records.push_back(std::move(record));
   });
   return records;
-}
-
-const std::string* find_metadata(const onnx::Metadata& metadata, std::string_view key) {
-  for (const auto& [name, value] : metadata) {
-    if (name == key) return &value;
-  }
-  return nullptr;
 }
 
 }  // namespace modelexport::tag

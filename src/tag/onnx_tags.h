@@ -13,6 +13,4 @@ namespace modelexport::tag {
 // Throws Error naming the node whose metadata makes no sense.
 [[nodiscard]] std::vector<NodeRecord> records_of(const onnx::Model& model);
 
-[[nodiscard]] const std::string* find_metadata(const onnx::Metadata& metadata, std::string_view key);
-
 }  // namespace modelexport::tag

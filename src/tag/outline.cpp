@@ -22,11 +22,11 @@ using Classes = std::unordered_map<std::string, std::string>;
 void add_listed_classes(const onnx::Model& model, Classes& classes, std::vector<std::string>& paths) {
   std::unordered_set<std::string_view> seen;
   for_each_placed_node(model, [&](const onnx::Node& node, const std::string&) {
-    const std::string* scopes = find_metadata(node.metadata, kNameScopesKey);
-    const std::string* hierarchy = find_metadata(node.metadata, kClassHierarchyKey);
-    if (scopes == nullptr || hierarchy == nullptr) return;
+    const auto scopes = node.metadata.find(kNameScopesKey);
+    const auto hierarchy = node.metadata.find(kClassHierarchyKey);
+    if (!scopes || !hierarchy) return;
     // Nodes of one module differ in the last entry only.
-    if (!seen.insert(std::string_view(*scopes).substr(0, scopes->rfind(", "))).second) return;
+    if (!seen.insert(scopes->substr(0, scopes->rfind(", "))).second) return;
     const auto names = parse_python_list(*scopes);
     const auto types = parse_python_list(*hierarchy);
     if (!names || !types || names->size() != types->size()) return;

@@ -97,9 +97,9 @@ struct TorchLists {
 // Torch's exporter and the graph builders of its family write the same lists under their own prefixes.
 std::optional<TorchLists> torch_lists(const onnx::Node& node) {
   for (const std::string prefix : {"pkg.torch.onnx.", "pkg.onnxscript."}) {
-    const std::string* names = find_metadata(node.metadata, prefix + "name_scopes");
-    const std::string* classes = find_metadata(node.metadata, prefix + "class_hierarchy");
-    if (names == nullptr || classes == nullptr) continue;
+    const auto names = node.metadata.find(prefix + "name_scopes");
+    const auto classes = node.metadata.find(prefix + "class_hierarchy");
+    if (!names || !classes) continue;
     std::optional<std::vector<std::string>> paths = parse_python_list(*names);
     std::optional<std::vector<std::string>> types = parse_python_list(*classes);
     if (paths && types && paths->size() == types->size() && !paths->empty()) {

@@ -116,9 +116,8 @@ std::optional<Sidecar> usable_sidecar(const std::string& path, const std::vector
 MetadataLevel level_of(const onnx::Model& model, const std::vector<NodeRecord>& records) {
   if (!has_tags(records)) return MetadataLevel::None;
   bool has_others = false;
-  for_each_node_of(model, [&](const onnx::Node& node) {
-    has_others = has_others || find_metadata(node.metadata, kNamespaceKey) != nullptr;
-  });
+  for_each_node_of(
+      model, [&](const onnx::Node& node) { has_others = has_others || node.metadata.find(kNamespaceKey).has_value(); });
   return has_others ? MetadataLevel::Full : MetadataLevel::Minimal;
 }
 

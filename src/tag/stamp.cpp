@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "onnx/encode_parts.h"
 #include "onnx/wire.h"
 #include "support/error.h"
 #include "tag/records.h"
@@ -160,11 +161,7 @@ class Stamper {
     std::string fields;
     protozero::pbf_builder<wire::NodeProto> builder(fields);
     if (!node.name.empty()) builder.add_string(wire::NodeProto::Name, node.name);
-    for (const auto& [key, value] : node.metadata) {
-      protozero::pbf_builder<wire::StringStringEntryProto> entry(builder, wire::NodeProto::MetadataProps);
-      entry.add_string(wire::StringStringEntryProto::Key, key);
-      entry.add_string(wire::StringStringEntryProto::Value, value);
-    }
+    onnx::add_metadata(builder, wire::NodeProto::MetadataProps, node.metadata);
     return fields;
   }
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 #include <span>
 #include <string_view>
 #include <unordered_map>
@@ -52,16 +51,17 @@ constexpr const char* kOwnKeys[] = {kTagKey, kModuleKey, kCallKey, kProvenanceKe
 constexpr const char* kCompatibilityKeys[] = {kNamespaceKey, kNameScopesKey, kClassHierarchyKey, kWinmlTagKey,
                                               kWinmlDepthKey};
 
-bool is_one_of(const std::string& key, std::span<const char* const> keys) {
+bool is_one_of(std::string_view key, std::span<const char* const> keys) {
   return std::find(keys.begin(), keys.end(), key) != keys.end();
 }
 
-// What an earlier tagging wrote, and what this one writes anew. Other metadata stays.
-void remove_own_keys(onnx::Node& node, MetadataLevel level) {
-  std::erase_if(node.metadata, [&](const auto& entry) {
-    return is_one_of(entry.first, kOwnKeys) ||
-           (level == MetadataLevel::Full && is_one_of(entry.first, kCompatibilityKeys));
-  });
+// All but what an earlier tagging wrote, and what this one writes anew.
+void add_other_keys(onnx::Metadata& metadata, const onnx::Node& node, MetadataLevel level) {
+  for (const auto& [key, value] : node.metadata) {
+    const bool is_own =
+        is_one_of(key, kOwnKeys) || (level == MetadataLevel::Full && is_one_of(key, kCompatibilityKeys));
+    if (!is_own) metadata.add(key, value);
+  }
 }
 
 // Sources of a merged node, as module calls.
@@ -75,24 +75,24 @@ std::string print_sources(const onnx::Node& node, const ModuleTree& modules) {
 
 void add_own_keys(onnx::Metadata& metadata, const onnx::Node& node, const ModuleTree& modules, const std::string& tag) {
   const ModuleCall& call = modules[node.scope];
-  metadata.emplace_back(kTagKey, tag);
-  metadata.emplace_back(kModuleKey, call.path);
-  if (call.call != 0) metadata.emplace_back(kCallKey, std::to_string(call.call));
-  if (node.provenance != Provenance::Exact) metadata.emplace_back(kProvenanceKey, name_of(node.provenance));
-  if (!node.sources.empty()) metadata.emplace_back(kSourcesKey, print_sources(node, modules));
-  if (node.role == onnx::Role::Auxiliary) metadata.emplace_back(kRoleKey, "auxiliary");
-  if (!node.origin.empty()) metadata.emplace_back(kOpKey, node.origin);
+  metadata.add(kTagKey, tag);
+  metadata.add(kModuleKey, call.path);
+  if (call.call != 0) metadata.add(kCallKey, std::to_string(call.call));
+  if (node.provenance != Provenance::Exact) metadata.add(kProvenanceKey, name_of(node.provenance));
+  if (!node.sources.empty()) metadata.add(kSourcesKey, print_sources(node, modules));
+  if (node.role == onnx::Role::Auxiliary) metadata.add(kRoleKey, "auxiliary");
+  if (!node.origin.empty()) metadata.add(kOpKey, node.origin);
 }
 
 // Other tools drop the last entry of torch's two lists: the operation.
 void add_compatibility_keys(onnx::Metadata& metadata, const onnx::Node& node, const ScopeText& scope) {
   const std::string operation = node.name.substr(node.name.rfind('/') + 1);
   const std::string& target = node.origin.empty() ? node.op_type : node.origin;
-  if (!scope.groups.empty()) metadata.emplace_back(kNamespaceKey, scope.groups);
-  metadata.emplace_back(kNameScopesKey, fmt::format("{}, {}]", scope.name_scopes, python_repr(operation)));
-  metadata.emplace_back(kClassHierarchyKey, fmt::format("{}, {}]", scope.class_hierarchy, python_repr(target)));
-  metadata.emplace_back(kWinmlTagKey, scope.tag_no_nn);
-  metadata.emplace_back(kWinmlDepthKey, std::to_string(scope.depth_no_nn));
+  if (!scope.groups.empty()) metadata.add(kNamespaceKey, scope.groups);
+  metadata.add(kNameScopesKey, fmt::format("{}, {}]", scope.name_scopes, python_repr(operation)));
+  metadata.add(kClassHierarchyKey, fmt::format("{}, {}]", scope.class_hierarchy, python_repr(target)));
+  metadata.add(kWinmlTagKey, scope.tag_no_nn);
+  metadata.add(kWinmlDepthKey, std::to_string(scope.depth_no_nn));
 }
 
 void count(TagSummary& summary, const onnx::Node& node) {
@@ -123,16 +123,17 @@ TagSummary tag_model(onnx::Model& model, const ModuleTree& modules, const TagOpt
   for_each_node_of(model, [&](onnx::Node& node) {
     check_memory();
     count(summary, node);
-    remove_own_keys(node, options.metadata);
-    if (node.scope >= modules.size()) return;
-    const ScopeText& scope = scopes[node.scope];
-    names.name(node, scope.name_prefix);
-    if (options.metadata == MetadataLevel::None) return;
     metadata.clear();
-    std::ranges::move(node.metadata, std::back_inserter(metadata));
-    add_own_keys(metadata, node, modules, summary.scope_tags[node.scope]);
-    if (options.metadata == MetadataLevel::Full) add_compatibility_keys(metadata, node, scope);
-    node.metadata.assign(std::move_iterator(metadata.begin()), std::move_iterator(metadata.end()));
+    add_other_keys(metadata, node, options.metadata);
+    if (node.scope < modules.size()) {
+      const ScopeText& scope = scopes[node.scope];
+      names.name(node, scope.name_prefix);
+      if (options.metadata != MetadataLevel::None) {
+        add_own_keys(metadata, node, modules, summary.scope_tags[node.scope]);
+      }
+      if (options.metadata == MetadataLevel::Full) add_compatibility_keys(metadata, node, scope);
+    }
+    node.metadata = metadata;
   });
   return summary;
 }

@@ -282,8 +282,8 @@ TEST(Tag, KeepsNamesOnRequest) {
   EXPECT_EQ(m.model.graph.nodes[0].name, "mine");
   EXPECT_EQ(m.model.graph.nodes[1].name, "/layers.0/Relu");
   EXPECT_EQ(m.model.graph.nodes[2].name, "/layers.0/Relu_1");
-  EXPECT_EQ(*find_metadata(m.model.graph.nodes[2].metadata, "layer_ann"), "gpu");
-  EXPECT_EQ(*find_metadata(m.model.graph.nodes[2].metadata, kTagKey), "/Net/Block.0");
+  EXPECT_EQ(m.model.graph.nodes[2].metadata.find("layer_ann"), "gpu");
+  EXPECT_EQ(m.model.graph.nodes[2].metadata.find(kTagKey), "/Net/Block.0");
 }
 
 }  // namespace

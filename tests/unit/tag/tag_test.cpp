@@ -16,8 +16,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 std::string metadata(const onnx::Node& node, const char* key) {
-  const std::string* value = find_metadata(node.metadata, key);
-  return value == nullptr ? "(none)" : *value;
+  return std::string(node.metadata.find(key).value_or("(none)"));
 }
 
 TEST(ScopeText, NumbersJoinTheAttributeBeforeThem) {
@@ -87,9 +86,8 @@ TEST(Tag, LeavesOutWhatIsAsUsual) {
   m.add("Concat", m.shared, "aten.view.default");
   tag_model(m.model, m.modules, {MetadataLevel::Minimal, true, false});
   EXPECT_THAT(m.model.graph.nodes[0].metadata,
-              ElementsAre(std::pair<std::string, std::string>(kTagKey, "/Net/Linear"),
-                          std::pair<std::string, std::string>(kModuleKey, "shared"),
-                          std::pair<std::string, std::string>(kOpKey, "aten.linear.default")));
+              ElementsAre(onnx::Metadata::Entry(kTagKey, "/Net/Linear"), onnx::Metadata::Entry(kModuleKey, "shared"),
+                          onnx::Metadata::Entry(kOpKey, "aten.linear.default")));
   EXPECT_EQ(metadata(m.model.graph.nodes[1], kCallKey), "1");
   EXPECT_EQ(metadata(m.model.graph.nodes[1], kProvenanceKey), "inherited");
   EXPECT_EQ(metadata(m.model.graph.nodes[2], kRoleKey), "auxiliary");
