@@ -50,6 +50,23 @@ def placeholder_names(names: Sequence[str]) -> list[str]:
     return result
 
 
+def named_modules(model: torch.nn.Module) -> list[tuple[str, torch.nn.Module]]:
+    """(path, module) for every path that leads to a module, the root first, as ``named_modules()`` orders them.
+
+    ``model.named_modules(remove_duplicate=False)`` gives the same, more slowly in a deep model.
+    """
+    found = []
+
+    def add(path: str, module: torch.nn.Module) -> None:
+        found.append((path, module))
+        for name, child in module._modules.items():
+            if child is not None:
+                add(f"{path}.{name}" if path else name, child)
+
+    add("", model)
+    return found
+
+
 def module_rows(model: torch.nn.Module) -> list[tuple[str, str, int]]:
     """(path, qualified class, elements of the parameters it owns itself) of every module, the root first."""
     return [

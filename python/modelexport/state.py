@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from modelexport.inputs import CallInputs
+from modelexport.naming import named_modules
 
 
 @contextlib.contextmanager
@@ -20,7 +21,7 @@ def preserved(model: torch.nn.Module, training: torch.onnx.TrainingMode) -> Iter
     Restored, also after an exception: every submodule's training flag, ``requires_grad`` of every parameter, the
     forward hooks, and the random state of torch, Python and (where it is loaded) numpy.
     """
-    modes = [(module, module.training) for module in model.modules()]
+    modes = [(module, module.training) for _, module in named_modules(model)]
     parameters = (p for module, _ in modes for p in module._parameters.values() if p is not None)
     gradients = [(parameter, parameter.requires_grad) for parameter in parameters]
     hooks = [(table, dict(table)) for module, _ in modes for table in _hook_tables(module)]

@@ -28,7 +28,7 @@ from modelexport.containers import register_containers
 from modelexport.data_guards import guarded
 from modelexport.export_branches import export_branches
 from modelexport.inputs import CallInputs
-from modelexport.naming import placeholder_names, qualified_class_name
+from modelexport.naming import named_modules, placeholder_names, qualified_class_name
 
 
 class NotTraceableError(Exception):
@@ -110,29 +110,15 @@ class Trace:
             set(UNWATCHED),
         )
         with _ONE_AT_A_TIME, _finished(self.recorder):
-            modules = list(model.named_modules(remove_duplicate=False))
+            modules = named_modules(model)
             state = [t for _, m in modules for t in (*m._parameters.values(), *m._buffers.values()) if t is not None]
             _check_model(modules)
-            self._name_modules(modules)
+            for path, module in modules:
+                self.recorder.add_module(module, path, qualified_class_name(type(module)))
             self._name_inputs(call, state)
             self._add_outputs(self._run(model, modules, state))
 
     # ---- what tensors and modules are --------------------------------------------------------------------------------
-
-    def _name_modules(self, modules: Modules) -> None:
-        add_state = self.recorder.add_state
-        for path, module in modules:
-            self.recorder.add_module(module, path, qualified_class_name(type(module)))
-            start = f"{path}." if path else ""
-            for name, parameter in module._parameters.items():
-                if parameter is not None:
-                    add_state(parameter, "parameter", start + name, True)
-            for name, buffer in module._buffers.items():
-                if buffer is not None:
-                    add_state(buffer, "buffer", start + name, name not in module._non_persistent_buffers_set)
-            for name, value in vars(module).items():
-                if isinstance(value, torch.Tensor):
-                    add_state(value, "constant", start + name, False)
 
     def _name_inputs(self, call: CallInputs, state: Sequence[torch.Tensor]) -> None:
         """The leaves as the program's inputs; those that share memory with others are copied first."""

@@ -1,4 +1,4 @@
-// modelexport._core.TraceRecorder: what Python's trace calls for every operator, module and tensor.
+// modelexport._core.TraceRecorder and ObjectSnapshot: what Python's trace calls for operators, modules and tensors.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/unordered_set.h>
@@ -10,19 +10,13 @@
 
 #include "pipeline.h"
 #include "python/bindings.h"
+#include "python/object_snapshot.h"
 #include "python/trace_recorder.h"
 #include "support/error.h"
 
 namespace modelexport::python {
 
 namespace {
-
-program::InputKind state_kind(std::string_view name) {
-  if (name == "parameter") return program::InputKind::Parameter;
-  if (name == "buffer") return program::InputKind::Buffer;
-  if (name == "constant") return program::InputKind::Constant;
-  fail("state is a parameter, buffer or constant, not a " + std::string(name));
-}
 
 TraceHooks read_hooks(const nb::dict& given) {
   return {given["stop"], given["read"], given["is_constant"], given["storage"], given["watch"], given["surroundings"]};
@@ -45,12 +39,6 @@ void bind_trace(nb::module_& module) {
           },
           nb::arg("module"), nb::arg("path"), nb::arg("qualified_class"))
       .def("add_input", &TraceRecorder::add_input, nb::arg("leaf").none(), nb::arg("name"))
-      .def(
-          "add_state",
-          [](TraceRecorder& self, nb::handle tensor, const std::string& kind, std::string name, bool persistent) {
-            self.add_state(tensor, state_kind(kind), std::move(name), persistent);
-          },
-          nb::arg("tensor"), nb::arg("kind"), nb::arg("name"), nb::arg("persistent"))
       .def("add_constant", &TraceRecorder::add_constant, nb::arg("tensor"))
       .def("enter", &TraceRecorder::enter, nb::arg("module"))
       .def("leave", &TraceRecorder::leave)
@@ -62,6 +50,13 @@ void bind_trace(nb::module_& module) {
       .def("add_output", &TraceRecorder::add_output, nb::arg("leaf").none())
       .def("finish", &TraceRecorder::finish)
       .def_prop_ro("saved", &TraceRecorder::saved);
+  nb::class_<ObjectSnapshot>(module, "ObjectSnapshot",
+                             "The attributes of objects at one moment, to compare and restore.")
+      .def(nb::init<nb::object, nb::object, nb::object>(), nb::arg("skipped"), nb::arg("opaque"), nb::arg("plain"))
+      .def("add_attributes", &ObjectSnapshot::add_attributes, nb::arg("path"), nb::arg("attributes"), nb::arg("depth"))
+      .def("add_values", &ObjectSnapshot::add_values, nb::arg("path"), nb::arg("attributes"), nb::arg("depth"))
+      .def("is_same", &ObjectSnapshot::is_same, nb::arg("a").none(), nb::arg("b").none())
+      .def("restore", &ObjectSnapshot::restore);
 }
 
 }  // namespace modelexport::python

@@ -29,7 +29,9 @@ class TorchTypes {
  public:
   explicit TorchTypes(program::SymbolTable& symbols);
 
-  [[nodiscard]] bool is_tensor(nb::handle object) const { return isinstance(object, tensor_); }
+  [[nodiscard]] bool is_tensor(nb::handle object) const {
+    return PyObject_TypeCheck(object.ptr(), reinterpret_cast<PyTypeObject*>(tensor_.ptr()));
+  }
   [[nodiscard]] bool is_node(nb::handle object) const { return object.type().is(node_) || isinstance(object, node_); }
   [[nodiscard]] bool is_sym_int(nb::handle object) const { return object.type().is(sym_int_); }
   [[nodiscard]] bool is_sym_float(nb::handle object) const { return object.type().is(sym_float_); }

@@ -78,9 +78,26 @@ TraceRecorder::TraceRecorder(TraceHooks hooks, program::SchemaLookup lookup, std
 // ---- modules --------------------------------------------------------------------------------------------------------
 
 void TraceRecorder::add_module(nb::handle module, std::string path, std::string qualified_class) {
+  add_tensors(module, path.empty() ? "" : path + ".");
   Module& known = modules_[module.ptr()];
   known.names.push_back({std::move(path)});
   known.qualified_class = std::move(qualified_class);
+}
+
+void TraceRecorder::add_tensors(nb::handle module, const std::string& start) {
+  const auto attributes = nb::borrow<nb::dict>(module.attr("__dict__"));
+  const auto add_all = [&](nb::handle tensors, InputKind kind, const nb::set& passing) {
+    for (auto [name, tensor] : nb::borrow<nb::dict>(tensors)) {
+      if (types_.is_tensor(tensor))
+        add_state(tensor, kind, start + std::string(text_of(name)), !passing.contains(name));
+    }
+  };
+  const nb::set none;
+  add_all(attributes["_parameters"], InputKind::Parameter, none);
+  add_all(attributes["_buffers"], InputKind::Buffer, nb::borrow<nb::set>(attributes["_non_persistent_buffers_set"]));
+  for (auto [name, value] : attributes) {
+    if (is_tensor(value)) add_state(value, InputKind::Constant, start + std::string(text_of(name)), false);
+  }
 }
 
 TraceRecorder::ModuleName& TraceRecorder::called_name(Module& called) {

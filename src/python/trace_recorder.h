@@ -38,12 +38,11 @@ class TraceRecorder {
   TraceRecorder(const TraceRecorder&) = delete;
   TraceRecorder& operator=(const TraceRecorder&) = delete;
 
-  // A module and a path that named_modules() gives it; once for each of its paths.
+  // A module and a path that leads to it; once for each of its paths. Its parameters, buffers and the other tensors
+  // among its attributes become part of the program when a call uses them.
   void add_module(nb::handle module, std::string path, std::string qualified_class);
   // A leaf of the inputs: a tensor that nothing else knows, or a constant.
   void add_input(nb::handle leaf, std::string name);
-  // A parameter, buffer or other tensor of the model; it becomes part of the program when a call uses it.
-  void add_state(nb::handle tensor, program::InputKind kind, std::string name, bool persistent);
 
   // Around a module's call. Modules without a path leave the scope as it is.
   void enter(nb::handle module);
@@ -97,6 +96,8 @@ class TraceRecorder {
     bool is_saved = false;
   };
 
+  void add_tensors(nb::handle module, const std::string& start);
+  void add_state(nb::handle tensor, program::InputKind kind, std::string name, bool persistent);
   const Operator& operator_of(nb::handle function);
   [[nodiscard]] bool is_tensor(nb::handle object) const;
   [[nodiscard]] const Binding* binding_of(nb::handle tensor) const;

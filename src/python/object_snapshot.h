@@ -1,0 +1,58 @@
+// The attributes of Python objects as they are at one moment, with the contents of the containers and the attributes
+// of the objects among them: seen when they change, and put back.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace modelexport::python {
+
+namespace nb = nanobind;
+
+class ObjectSnapshot {
+ public:
+  // `skipped` (a set of str): attributes whose values are not looked into. `opaque` (a tuple of types): what is not
+  // looked into either. `plain` (a tuple of types): values that are as good as the same when they are equal.
+  ObjectSnapshot(nb::object skipped, nb::object opaque, nb::object plain);
+
+  // A __dict__, its values and what they hold, `depth` levels of containers and objects deep. `path` names it.
+  void add_attributes(const std::string& path, const nb::dict& attributes, int depth);
+  // Only what the values hold.
+  void add_values(const std::string& path, const nb::dict& attributes, int depth);
+
+  // The same object, or equal plain values.
+  [[nodiscard]] bool is_same(nb::handle a, nb::handle b) const;
+
+  // Puts everything back; the path of what had changed first, empty when nothing had.
+  std::string restore() const;
+
+ private:
+  enum class Kind { Leaf, Dict, Set, Sequence, Tuple, Object };
+  struct Attributes {
+    std::string path;
+    nb::dict now, before;
+  };
+  struct Container {
+    std::string path;
+    Kind kind;
+    nb::object now, before;
+  };
+
+  Kind kind_of(nb::handle value);
+  void add(const std::string& path, nb::handle value, int depth);
+  [[nodiscard]] bool are_same(const nb::dict& a, const nb::dict& b) const;
+  [[nodiscard]] bool are_same(const nb::list& a, const nb::list& b) const;
+  [[nodiscard]] bool has_same_items(const Container& container) const;
+  [[nodiscard]] std::string first_difference(const Attributes& attributes) const;
+
+  nb::object skipped_, opaque_, plain_, deque_;
+  std::vector<Attributes> attributes_;
+  std::vector<Container> containers_;
+  std::unordered_map<PyObject*, nb::object> seen_;  // kept alive, so that their addresses stay theirs
+  std::unordered_map<PyTypeObject*, Kind> kinds_;
+};
+
+}  // namespace modelexport::python
