@@ -1,6 +1,7 @@
 #include "onnx/weight_writer.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "onnx/external_data.h"
@@ -9,8 +10,8 @@
 namespace modelexport::onnx {
 namespace {
 
-constexpr std::size_t kBlocks = 3;
-constexpr int64_t kBlockBytes = int64_t{4} << 20;
+constexpr std::size_t kBlocks = 4;
+constexpr int64_t kBlockBytes = int64_t{2} << 20;
 // Of a mapped file that the kernel cannot copy from, so much is in memory at once.
 constexpr std::size_t kMappedPiece = std::size_t{8} << 20;
 constexpr int64_t kCacheLine = 64;
@@ -52,8 +53,8 @@ WeightWriter::WeightWriter(const std::vector<const TensorView*>& in_order) {
   std::copy_if(in_order.begin(), in_order.end(), std::back_inserter(strided_),
                [](const TensorView* tensor) { return !is_stored_as_it_lies(*tensor); });
   if (strided_.empty()) return;
-  empty_.resize(kBlocks);
-  gatherer_ = std::thread([this] { gather_all(); });
+  for (std::size_t i = 0; i < kBlocks; ++i) empty_.push_back(std::make_unique_for_overwrite<std::byte[]>(kBlockBytes));
+  gatherer_ = std::thread([this] { gather_ahead(); });
 }
 
 WeightWriter::~WeightWriter() {
@@ -74,47 +75,61 @@ void WeightWriter::write(const TensorView& tensor, OutputFile& file) {
 }
 
 void WeightWriter::write_gathered(const TensorView& tensor, OutputFile& file) {
-  for (uint64_t written = 0; written < tensor.nbytes();) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return !full_.empty(); });
-    Block block = std::move(full_.front());
-    full_.pop_front();
-    lock.unlock();
-    file.write(std::span<const std::byte>(block.bytes.get(), block.size));
-    written += block.size;
-    lock.lock();
+  const int64_t step = elements_per_block(tensor);
+  for (int64_t first = 0; first < tensor.numel(); first += step) {
+    const auto count = static_cast<std::size_t>(std::min(step, tensor.numel() - first));
+    Block block = wait_for(written_++);
+    file.write(std::span<const std::byte>(block.get(), count * size_of(tensor.dtype)));
+    const std::lock_guard lock(mutex_);
     empty_.push_back(std::move(block));
-    lock.unlock();
     changed_.notify_all();
   }
 }
 
-// Returns a block without bytes when the writer has gone.
-WeightWriter::Block WeightWriter::take_empty() {
+WeightWriter::Block WeightWriter::wait_for(uint64_t number) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return stopped_ || !empty_.empty(); });
-  if (stopped_) return {};
-  Block block = std::move(empty_.front());
-  empty_.pop_front();
-  if (block.bytes == nullptr) block.bytes = std::make_unique_for_overwrite<std::byte[]>(kBlockBytes);
-  return block;
+  while (!gathered_.contains(number)) {
+    if (can_gather()) {
+      gather_next(lock);
+    } else {
+      changed_.wait(lock);
+    }
+  }
+  return std::move(gathered_.extract(number).mapped());
 }
 
-void WeightWriter::gather_all() {
-  for (const TensorView* tensor : strided_) {
-    const int64_t step = elements_per_block(*tensor);
-    for (int64_t first = 0; first < tensor->numel(); first += step) {
-      Block block = take_empty();
-      if (block.bytes == nullptr) return;
-      const int64_t count = std::min(step, tensor->numel() - first);
-      tensor->gather(first, count, block.bytes.get());
-      block.size = static_cast<std::size_t>(count) * size_of(tensor->dtype);
-      const std::lock_guard lock(mutex_);
-      full_.push_back(std::move(block));
-      changed_.notify_all();
-    }
-    forget_mapped(*tensor);
+void WeightWriter::gather_ahead() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [this] { return stopped_ || next_tensor_ == strided_.size() || can_gather(); });
+    if (stopped_ || next_tensor_ == strided_.size()) return;
+    gather_next(lock);
   }
+}
+
+WeightWriter::Part WeightWriter::take_next() {
+  const TensorView& tensor = *strided_[next_tensor_];
+  const int64_t first = next_element_;
+  const int64_t count = std::min(elements_per_block(tensor), tensor.numel() - first);
+  next_element_ += count;
+  if (next_element_ == tensor.numel()) {
+    ++next_tensor_;
+    next_element_ = 0;
+  }
+  return {&tensor, first, count, taken_++};
+}
+
+// Holds the lock but for the gathering itself.
+void WeightWriter::gather_next(std::unique_lock<std::mutex>& lock) {
+  const Part part = take_next();
+  Block block = std::move(empty_.back());
+  empty_.pop_back();
+  lock.unlock();
+  part.tensor->gather(part.first, part.count, block.get());
+  if (part.first + part.count == part.tensor->numel()) forget_mapped(*part.tensor);
+  lock.lock();
+  gathered_.emplace(part.number, std::move(block));
+  changed_.notify_all();
 }
 
 }  // namespace modelexport::onnx
