@@ -66,6 +66,7 @@ Lowerer::Lowerer(const program::Program& program, Builder& builder, const LowerO
 void Lowerer::run() {
   const program::Graph& graph = program_.main();
   frames_.push_back({&graph, Values(graph.values.size()), {}, {}, {}});
+  used_names_.reserve(graph.values.size());
   bind_inputs(graph);
   lower_nodes(graph);
   if (!unsupported_order_.empty()) {

@@ -39,33 +39,18 @@ std::vector<StackEntry> parse_stack(std::string_view text) {
 
 }  // namespace
 
-Pt2Graph::Pt2Graph(ProgramBuilder& builder, SymbolTable& symbols, json::Reader& in)
-    : builder_(builder), symbols_(symbols), document_(in) {
-  in.object([&](std::string_view key) {
-    if (key == "inputs") {
-      inputs_ = in.skip();
-    } else if (key == "outputs") {
-      outputs_ = in.skip();
-    } else if (key == "nodes") {
-      nodes_ = in.skip();
-    } else if (key == "tensor_values") {
-      read_tensors(in);
-    } else if (key == "sym_int_values") {
-      read_scalars(in, Kind::SymInt);
-    } else if (key == "sym_float_values") {
-      read_scalars(in, Kind::SymFloat);
-    } else if (key == "sym_bool_values") {
-      read_scalars(in, Kind::SymBool);
-    } else {
-      in.skip();
-    }
-  });
-  if (inputs_.empty() || outputs_.empty() || nodes_.empty()) {
-    in.fail_here("a graph without inputs, outputs or nodes");
+Pt2Graph::Pt2Graph(ProgramBuilder& builder, SymbolTable& symbols, const Members& members)
+    : builder_(builder), symbols_(symbols), members_(members) {
+  for (const std::string_view key : {"inputs", "outputs", "nodes"}) {
+    if (!members.find(key)) members.fail_here("a graph without inputs, outputs or nodes");
   }
+  if (const auto in = members.find("tensor_values")) read_tensors(*in);
+  if (const auto in = members.find("sym_int_values")) read_scalars(*in, Kind::SymInt);
+  if (const auto in = members.find("sym_float_values")) read_scalars(*in, Kind::SymFloat);
+  if (const auto in = members.find("sym_bool_values")) read_scalars(*in, Kind::SymBool);
 }
 
-void Pt2Graph::read_tensors(json::Reader& in) {
+void Pt2Graph::read_tensors(json::Reader in) {
   in.object([&](std::string_view key) {
     const std::string name(key);
     TensorMeta meta = read_tensor_meta(in, symbols_);
@@ -77,7 +62,7 @@ void Pt2Graph::read_tensors(json::Reader& in) {
   });
 }
 
-void Pt2Graph::read_scalars(json::Reader& in, Kind kind) {
+void Pt2Graph::read_scalars(json::Reader in, Kind kind) {
   in.object([&](std::string_view key) {
     const std::string name(key);
     Value value;
@@ -93,29 +78,29 @@ void Pt2Graph::read_scalars(json::Reader& in, Kind kind) {
 
 void Pt2Graph::describe(std::string_view name, Value value, const json::Reader& in) {
   value.name = name;
-  if (!described_.emplace(name, std::move(value)).second) in.fail_here(fmt::format("{} is described twice", name));
+  if (!places_.emplace(name, Place{described_.size()}).second) in.fail_here(fmt::format("{} is described twice", name));
+  described_.push_back(std::move(value));
 }
 
 ValueId Pt2Graph::define(std::string_view name) {
-  const auto described = described_.find(name);
-  if (described == described_.end()) {
-    fail(fmt::format("{} is {}", name, defined_.contains(name) ? "defined twice" : "missing in the graph's tables"));
-  }
-  const ValueId id = builder_.add_value(std::move(described->second));
-  defined_.emplace(name, id);
-  described_.erase(described);
-  return id;
+  const auto found = places_.find(name);
+  if (found == places_.end()) fail(fmt::format("{} is missing in the graph's tables", name));
+  Place& place = found->second;
+  if (place.defined != kNoValue) fail(fmt::format("{} is defined twice", name));
+  place.defined = builder_.add_value(std::move(described_[place.described]));
+  return place.defined;
 }
 
 ValueId Pt2Graph::define_token(const std::string& name) {
-  described_[name].name = name;
+  if (places_.try_emplace(name, Place{described_.size()}).second) described_.emplace_back().name = name;
   return define(name);
 }
 
 Argument Pt2Graph::use(std::string_view name) const {
-  const auto found = defined_.find(name);
-  if (found == defined_.end()) fail(fmt::format("{} is used before it is defined", name));
-  return {ValueRef{found->second}};
+  const auto found = places_.find(name);
+  const ValueId id = found == places_.end() ? kNoValue : found->second.defined;
+  if (id == kNoValue) fail(fmt::format("{} is used before it is defined", name));
+  return {ValueRef{id}};
 }
 
 Argument Pt2Graph::read(json::Reader& in, Name name) {
@@ -154,7 +139,8 @@ Argument Pt2Graph::read_subgraph(json::Reader& in) {
     } else if (key == "graph") {
       index = builder_.begin_graph();
       with_context(name, [&] {
-        Pt2Graph graph(builder_, symbols_, in);
+        const Members members(in);
+        Pt2Graph graph(builder_, symbols_, members);
         graph.read_inputs();
         graph.read_nodes();
         graph.read_outputs();
@@ -169,7 +155,7 @@ Argument Pt2Graph::read_subgraph(json::Reader& in) {
 }
 
 void Pt2Graph::read_inputs() {
-  json::Reader in = document_.of(inputs_);
+  json::Reader in = members_.at("inputs");
   in.array([&] {
     Input input;
     Argument defined = definition(in);
@@ -183,7 +169,7 @@ void Pt2Graph::read_inputs() {
 }
 
 void Pt2Graph::read_outputs() {
-  json::Reader in = document_.of(outputs_);
+  json::Reader in = members_.at("outputs");
   in.array([&] {
     Output output;
     output.value = argument(in);
@@ -192,12 +178,12 @@ void Pt2Graph::read_outputs() {
 }
 
 void Pt2Graph::read_nodes() {
-  json::Reader in = document_.of(nodes_);
-  in.array([&] { read_node(document_.of(in.skip())); });
+  json::Reader in = members_.at("nodes");
+  in.array([&] { read_node(in); });
 }
 
 // Reads the parts of a node in the order in which they are needed: its name, which errors tell, comes last in the text.
-void Pt2Graph::read_node(json::Reader in) {
+void Pt2Graph::read_node(json::Reader& in) {
   std::string target;
   std::string name;
   std::string_view inputs;
@@ -222,9 +208,9 @@ void Pt2Graph::read_node(json::Reader in) {
   try {
     std::vector<Argument> positional;
     std::vector<NamedArgument> keyword;
-    read_arguments(document_.of(inputs), takes_positions(target), positional, keyword);
-    const auto [scope, is_recorded] = read_scope(document_.of(metadata));
-    std::vector<ValueId> results = read_results(document_.of(outputs), name);
+    read_arguments(in.of(inputs), takes_positions(target), positional, keyword);
+    const auto [scope, is_recorded] = read_scope(in.of(metadata));
+    std::vector<ValueId> results = read_results(in.of(outputs), name);
     builder_.call(target, {}, std::move(positional), std::move(keyword), std::move(results), scope, is_recorded);
   } catch (const Error& error) {
     throw error.in(fmt::format("node {}", name.empty() ? target : name));

@@ -7,17 +7,15 @@
 #include <vector>
 
 #include "program/program_builder.h"
-#include "program/pt2_types.h"
+#include "program/pt2_members.h"
 #include "support/json_reader.h"
 
 namespace modelexport::program {
 
-// A graph's tables of values come after its nodes in the text and are needed before them. So the constructor reads
-// the tables and remembers where the rest is.
+// A graph's tables of values come after its nodes in the text and are needed before them: the constructor reads them.
 class Pt2Graph {
  public:
-  // `in` stands before the graph object, which is read over.
-  Pt2Graph(ProgramBuilder& builder, SymbolTable& symbols, json::Reader& in);
+  Pt2Graph(ProgramBuilder& builder, SymbolTable& symbols, const Members& members);
 
   // An Argument where it is used: a value that is defined, a constant, a list of either, or a sub-graph.
   Argument argument(json::Reader& in) { return read(in, Name::Used); }
@@ -33,8 +31,13 @@ class Pt2Graph {
  private:
   enum class Name : uint8_t { Used, Defined };
 
-  void read_tensors(json::Reader& in);
-  void read_scalars(json::Reader& in, Kind kind);
+  struct Place {
+    std::size_t described = 0;  // into described_
+    ValueId defined = kNoValue;
+  };
+
+  void read_tensors(json::Reader in);
+  void read_scalars(json::Reader in, Kind kind);
   void describe(std::string_view name, Value value, const json::Reader& in);
 
   Argument read(json::Reader& in, Name name);
@@ -43,7 +46,7 @@ class Pt2Graph {
   void read_inputs();
   void read_outputs();
 
-  void read_node(json::Reader in);
+  void read_node(json::Reader& in);
   void read_arguments(json::Reader in, bool by_position, std::vector<Argument>& positional,
                       std::vector<NamedArgument>& keyword);
   std::vector<ValueId> read_results(json::Reader in, const std::string& node);
@@ -52,12 +55,9 @@ class Pt2Graph {
 
   ProgramBuilder& builder_;
   SymbolTable& symbols_;
-  json::Reader document_;
-  std::string_view inputs_;
-  std::string_view outputs_;
-  std::string_view nodes_;
-  ByName<Value> described_;  // until they are defined
-  ByName<ValueId> defined_;
+  const Members& members_;
+  std::vector<Value> described_;  // by the tables; each moves to the program when it is defined
+  ByName<Place> places_;
   std::string last_stack_;  // consecutive calls mostly share theirs
   std::pair<ScopeId, bool> last_scope_ = {kRootScope, false};
 };

@@ -11,6 +11,7 @@
 #include "program/lint.h"
 #include "program/pt2_archive.h"
 #include "program/pt2_graph.h"
+#include "program/pt2_members.h"
 #include "program/pt2_types.h"
 #include "program/pt2_weights.h"
 #include "program/treespec.h"
@@ -26,6 +27,8 @@ namespace {
 constexpr int64_t kSchemaMajor = 8;
 constexpr std::string_view kModelFolder = "models/";
 constexpr std::string_view kModelSuffix = ".json";
+// Where nearly all of a program's text is.
+constexpr std::array<std::string_view, 2> kOpened = {"graph_module", "graph"};
 constexpr std::string_view kWayOut =
     "load it with the torch that wrote it and export from Python, or save it again with torch 2.9 or later";
 
@@ -139,7 +142,7 @@ class Pt2Reader {
  private:
   void read_program(json::Reader in);
   void read_ranges(json::Reader in);
-  void read_module(json::Reader in);
+  void read_module(const Members& members);
   void read_inputs(json::Reader in);
   void read_input(const InputForm& form, json::Reader& in);
   void read_defined(const InputForm& form, json::Reader& in, Input& input);
@@ -189,38 +192,12 @@ FieldNames read_field_names(json::Reader in) {
   return result;
 }
 
-// The members of an object as text, to be read in the order in which they are needed.
-class Members {
- public:
-  explicit Members(json::Reader& in) : in_(in) {
-    in.object([&](std::string_view key) {
-      const std::string name(key);
-      if (!texts_.emplace(name, in.skip()).second) in.fail_here(fmt::format("\"{}\" is there twice", name));
-    });
-  }
-
-  [[nodiscard]] std::optional<json::Reader> find(std::string_view key) const {
-    const auto found = texts_.find(key);
-    if (found == texts_.end()) return std::nullopt;
-    return in_.of(found->second);
-  }
-  [[nodiscard]] json::Reader at(std::string_view key) const {
-    const std::optional<json::Reader> found = find(key);
-    if (!found) in_.fail_here(fmt::format("an object without \"{}\"", key));
-    return *found;
-  }
-
- private:
-  const json::Reader& in_;
-  ByName<std::string_view> texts_;
-};
-
 void Pt2Reader::read_program(json::Reader in) {
-  const Members members(in);
+  const Members members(in, kOpened);
   in.expect_end();
   check_version(members.at("schema_version"));
   if (const auto ranges = members.find("range_constraints")) read_ranges(*ranges);
-  read_module(members.at("graph_module"));
+  read_module(members.inside(kOpened[0]));
 }
 
 void Pt2Reader::read_ranges(json::Reader in) {
@@ -240,10 +217,8 @@ void Pt2Reader::read_ranges(json::Reader in) {
   });
 }
 
-void Pt2Reader::read_module(json::Reader in) {
-  const Members members(in);
-  json::Reader graph = members.at("graph");
-  graph_ = std::make_unique<Pt2Graph>(builder_, program_.symbols, graph);
+void Pt2Reader::read_module(const Members& members) {
+  graph_ = std::make_unique<Pt2Graph>(builder_, program_.symbols, members.inside(kOpened[1]));
   json::Reader signature_text = members.at("signature");
   const Members signature(signature_text);
   read_inputs(signature.at("input_specs"));

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <cstring>
 #include <limits>
 #include <system_error>
 
@@ -61,10 +60,18 @@ void Reader::skip_spaces() {
 char Reader::peek() {
   skip_spaces();
   if (offset_ == text_.size()) return '\0';
-  const char c = text_[offset_];
-  if (std::strchr("{[\"tfn", c) != nullptr) return c;
-  if (!is_number_char(c)) fail_here("no JSON value");
-  return '-';
+  switch (const char c = text_[offset_]) {
+    case '{':
+    case '[':
+    case '"':
+    case 't':
+    case 'f':
+    case 'n':
+      return c;
+    default:
+      if (!is_number_char(c)) fail_here("no JSON value");
+      return '-';
+  }
 }
 
 void Reader::open(char bracket) {

@@ -80,7 +80,7 @@ void write_summary(json::Writer& out, const SidecarInfo& info, const ModelIdenti
 // The modules of named_modules(), or those that were called when the capture did not list them.
 std::vector<ModuleRecord> module_records(const ModuleTree& modules) {
   std::vector<ModuleRecord> records;
-  std::unordered_map<std::string_view, std::size_t> index;
+  std::unordered_map<std::string_view, std::size_t> index(modules.modules.size() + modules.size());
   const auto add = [&](const std::string& path, const std::string& qualified_class, uint64_t parameters) {
     if (index.emplace(path, records.size()).second) {
       records.push_back({path, std::string(class_name(qualified_class)), qualified_class, parameters, 0, {}});
