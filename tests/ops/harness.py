@@ -96,7 +96,9 @@ def _to_ort(tensor: torch.Tensor) -> ort.OrtValue:
 def _from_ort(value: ort.OrtValue) -> torch.Tensor:
     if value.data_type() == "tensor(bfloat16)":
         return torch.utils.dlpack.from_dlpack(value._ortvalue.to_dlpack()).clone()
-    return torch.from_numpy(value.numpy().copy())
+    array = value.numpy()
+    # By its width: of numpy's two names for unsigned integers of 64 bits, torch knows one.
+    return torch.from_numpy(array.astype(array.dtype.str))
 
 
 def flat_results(result: Any) -> list[torch.Tensor]:

@@ -37,8 +37,6 @@ ROWS = {
 }
 OWN = ARGUMENTS | UNPREDICTABLE | ON_INTERMEDIATE | BEYOND_ATEN
 LEFT_OUT = {name for names in ELSEWHERE.values() for name in names.split()}
-# ONNX has operators on the bits of integers from opset 18.
-BITWISE = tuple(f"{form}{name}" for form in ("bitwise_", "__", "__i") for name in ("and", "or", "xor"))
 
 
 def operations(name: str) -> list[Operation]:
@@ -70,8 +68,7 @@ def test_row(name: str) -> None:
         expected = flat_results(batch(*batch.tensors()))
         program = capture(batch, batch.tensors())
     assert str(overload_of(ROWS[name])) in {str(node.target) for node in program.graph.nodes}
-    opsets = [opset for opset in OPSETS if opset >= 18 or not name.startswith(BITWISE)]
-    check_program(program, [(batch.tensors(), expected)], opsets, normwise=name.startswith("fft_"))
+    check_program(program, [(batch.tensors(), expected)], OPSETS, normwise=name.startswith("fft_"))
 
 
 def test_exceptions_are_rows() -> None:

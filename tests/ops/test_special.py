@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -49,3 +50,10 @@ def test_relative_error() -> None:
     check(torch.special.log_ndtr, torch.linspace(-100, 5, 100), tolerance={"atol": 0, "rtol": 1e-5})
     check(torch.special.ndtri, torch.logspace(-37, -1, 50), tolerance={"atol": 0, "rtol": 1e-5})
     check(torch.special.i0e, torch.linspace(-500, 500, 101), tolerance={"atol": 0, "rtol": 1e-5})
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("function", [torch.sign, torch.sgn])
+def test_signs_of_what_is_no_number(function: Callable[[torch.Tensor], torch.Tensor], dtype: torch.dtype) -> None:
+    """PyTorch says 0."""
+    check(function, torch.tensor([math.nan, -math.nan, math.inf, -math.inf, 2, -3, 0, -0.0], dtype=dtype))

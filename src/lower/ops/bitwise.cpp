@@ -1,6 +1,7 @@
 // Bitwise logic and shifts.
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "lower/ops/elementwise.h"
 #include "lower/ops/pointwise.h"
@@ -19,6 +20,33 @@ std::optional<V> low_bits(Builder& b, V x, V mask) {
   return b.op("Mod", {x, number_like(b, *number + 1, x)});
 }
 
+// The bits of integers, the lowest first, as a last axis of zeros and ones in int64.
+V bits_of(Builder& b, V x, std::size_t width) {
+  std::vector<int64_t> places(width);
+  std::iota(places.begin(), places.end(), 0);
+  const V pattern = b.unsqueeze(b.cast(x, DType::UInt64), {*b.rank(x)});
+  const V shifted = b.op("BitShift", {pattern, b.cast(b.ints(places), DType::UInt64)}, {{"direction", "RIGHT"}});
+  return b.cast(b.op("Mod", {shifted, b.scalar_int(2, DType::UInt64)}), DType::Int64);
+}
+
+// "and" bit by bit. No sum of what the bits stand for is out of the range of int64, where the last is -2^63, and the
+// narrower types are its lowest bits. A product of matrices, because onnxruntime sums integers as doubles.
+V and_of_bits(Builder& b, V x, V y, DType dtype) {
+  const std::size_t width = 8 * size_of(dtype);
+  std::vector<int64_t> worth(width);
+  for (std::size_t i = 0; i < width; ++i) worth[i] = static_cast<int64_t>(uint64_t{1} << i);
+  const V both = b.mul(bits_of(b, x, width), bits_of(b, y, width));
+  return b.cast(b.op("MatMul", {both, b.ints(worth)}), dtype);
+}
+
+// Without BitwiseAnd and its like. Bits that are in both are taken away first, so that no sum is out of range.
+V bitwise_by_bits(Builder& b, std::string_view logical, V x, V y, DType dtype) {
+  const V both = and_of_bits(b, x, y, dtype);
+  if (logical == "And") return both;
+  const V only_y = b.sub(y, both);
+  return b.add(logical == "Or" ? x : b.sub(x, both), only_y);
+}
+
 template <OpName Logical, OpName Bitwise>
 Values bitwise(Context& c) {
   const DType dtype = c.out_dtype();
@@ -26,11 +54,12 @@ Values bitwise(Context& c) {
   const V other = c.operand("other", dtype);
   if (dtype == DType::Bool) return {c.b.op(Logical.text, {self, other})};
   if (c.b.opset() >= kBitwiseOpset) return {c.b.op(Bitwise.text, {self, other})};
-  if (std::string_view(Logical.text) == "And") {
+  const std::string_view logical = Logical.text;
+  if (logical == "And") {
     if (const auto bits = low_bits(c.b, self, other)) return {*bits};
     if (const auto bits = low_bits(c.b, other, self)) return {*bits};
   }
-  c.unsupported("bitwise operators on integers need opset 18");
+  return {bitwise_by_bits(c.b, logical, self, other, dtype)};
 }
 
 Values bitwise_not(Context& c) {

@@ -20,6 +20,12 @@ Values rounding(Context& c) {
   return {is_floating(c.out_dtype()) ? c.b.op(Name.text, {self}) : self};
 }
 
+// Of NaN it is 0, where that of ONNX is NaN.
+V sign(Builder& b, V x) {
+  const V result = b.op("Sign", {x});
+  return is_floating(b.dtype(x)) ? b.where(b.op("IsNaN", {x}), number_like(b, 0, x), result) : result;
+}
+
 Values round_decimals(Context& c) {
   const V self = c.tensor("self");
   const int64_t decimals = c.integer("decimals");
@@ -47,8 +53,8 @@ const Row kRows[] = {
     {"aten::positive(Tensor(a) self) -> Tensor(a)", same},
     {"aten::abs(Tensor self) -> Tensor", unary<"Abs">},
     {"aten::absolute(Tensor self) -> Tensor", unary<"Abs">},
-    {"aten::sign(Tensor self) -> Tensor", unary<"Sign">},
-    {"aten::sgn(Tensor self) -> Tensor", unary<"Sign">},
+    {"aten::sign(Tensor self) -> Tensor", unary_of<sign>},
+    {"aten::sgn(Tensor self) -> Tensor", unary_of<sign>},
     {"aten::reciprocal(Tensor self) -> Tensor", unary<"Reciprocal">},
     {"aten::sqrt(Tensor self) -> Tensor", unary<"Sqrt">},
     {"aten::rsqrt(Tensor self) -> Tensor", unary_of<rsqrt>},
