@@ -11,6 +11,7 @@
 #include "lower/custom_op.h"
 #include "program/program.h"
 #include "support/error.h"
+#include "support/in_bulk.h"
 
 namespace modelexport::lower {
 
@@ -99,7 +100,7 @@ class Lowerer {
   std::unordered_map<std::string, V> weights_;  // tied ones by where their bytes lie
   std::unordered_map<std::string, UnsupportedOperator> unsupported_;
   std::vector<std::string> unsupported_order_;
-  std::unordered_map<std::string, uint32_t> used_names_;
+  InBulk<std::pmr::unordered_map<std::string, uint32_t>> used_names_;
 };
 
 }  // namespace modelexport::lower

@@ -5,6 +5,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "support/in_bulk.h"
+
 namespace modelexport::passes {
 
 namespace {
@@ -42,7 +44,8 @@ class Namer {
 
   onnx::Model& model_;
   std::vector<bool> done_;
-  std::unordered_map<std::string_view, uint32_t> taken_;  // names where they stand in the model
+  // Names where they stand in the model.
+  InBulk<std::pmr::unordered_map<std::string_view, uint32_t>> taken_;
   uint32_t constants_ = 0;
 };
 

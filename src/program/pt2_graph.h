@@ -3,11 +3,13 @@
 
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "program/program_builder.h"
 #include "program/pt2_members.h"
+#include "support/in_bulk.h"
 #include "support/json_reader.h"
 
 namespace modelexport::program {
@@ -57,7 +59,7 @@ class Pt2Graph {
   SymbolTable& symbols_;
   const Members& members_;
   std::vector<Value> described_;  // by the tables; each moves to the program when it is defined
-  ByName<Place> places_;
+  InBulk<std::pmr::unordered_map<std::string, Place, NameHash, std::equal_to<>>> places_;
   std::string last_stack_;  // consecutive calls mostly share theirs
   std::pair<ScopeId, bool> last_scope_ = {kRootScope, false};
 };

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "support/error.h"
+#include "support/in_bulk.h"
 #include "tag/records.h"
 
 namespace modelexport::tag {
@@ -28,7 +29,8 @@ bool has_tag(const onnx::Node& node, const TagSummary& summary, MetadataLevel le
 }  // namespace
 
 uint64_t check_coverage(const onnx::Model& model, const TagSummary& summary, MetadataLevel level) {
-  std::unordered_set<std::string_view> names(model.graph.nodes.size());
+  InBulk<std::pmr::unordered_set<std::string_view>> names;
+  names.reserve(model.graph.nodes.size());
   std::vector<std::string> bad;
   uint64_t total = 0;
   uint64_t untagged = 0;

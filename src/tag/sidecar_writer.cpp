@@ -6,6 +6,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "support/in_bulk.h"
 #include "support/json.h"
 #include "tag/scope_text.h"
 #include "tag/sidecar.h"
@@ -80,7 +81,8 @@ void write_summary(json::Writer& out, const SidecarInfo& info, const ModelIdenti
 // The modules of named_modules(), or those that were called when the capture did not list them.
 std::vector<ModuleRecord> module_records(const ModuleTree& modules) {
   std::vector<ModuleRecord> records;
-  std::unordered_map<std::string_view, std::size_t> index(modules.modules.size() + modules.size());
+  InBulk<std::pmr::unordered_map<std::string_view, std::size_t>> index;
+  index.reserve(modules.modules.size() + modules.size());
   const auto add = [&](const std::string& path, const std::string& qualified_class, uint64_t parameters) {
     if (index.emplace(path, records.size()).second) {
       records.push_back({path, std::string(class_name(qualified_class)), qualified_class, parameters, 0, {}});

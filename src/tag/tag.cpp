@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "support/in_bulk.h"
 #include "support/memory_limit.h"
 #include "tag/python_list.h"
 #include "tag/records.h"
@@ -43,7 +44,8 @@ class NodeNames {
   }
 
  private:
-  std::unordered_map<std::string_view, uint32_t> next_;  // name taken, where it stands -> its next repeat
+  // Name taken, where it stands -> its next repeat.
+  InBulk<std::pmr::unordered_map<std::string_view, uint32_t>> next_;
   std::unordered_set<const onnx::Node*> kept_;
 };
 
