@@ -168,10 +168,7 @@ std::optional<int64_t> Builder::rank(V v) const {
   return static_cast<int64_t>(shape->size());
 }
 
-const onnx::Initializer* Builder::initializer_of(V v) const {
-  const int32_t index = value(v).initializer;
-  return index < 0 ? nullptr : &model_.initializers[static_cast<std::size_t>(index)];
-}
+const onnx::Initializer* Builder::initializer_of(V v) const { return model_.initializer_of(v.id); }
 
 const TensorView* Builder::constant_of(V v) const {
   const onnx::Initializer* initializer = initializer_of(v);
@@ -184,19 +181,9 @@ std::optional<std::vector<int64_t>> Builder::const_ints(V v) const {
 }
 
 V Builder::add_initializer(const std::string& name, TensorView data, bool is_parameter) {
-  onnx::Value value;
-  value.name = name;
-  value.dtype = data.dtype;
-  value.shape.emplace();
-  for (int64_t size : data.sizes) value.shape->push_back({size, ""});
-  value.initializer = static_cast<int32_t>(model_.initializers.size());
-  const V v{model_.add_value(std::move(value))};
-  onnx::Initializer initializer;
-  initializer.value = v.id;
-  initializer.data = std::move(data);
-  initializer.is_parameter = is_parameter;
-  model_.initializers.push_back(std::move(initializer));
-  return v;
+  onnx::Initializer& added = model_.add_initializer(name, std::move(data));
+  added.is_parameter = is_parameter;
+  return {added.value};
 }
 
 void Builder::refine(V v, DType dtype, std::optional<onnx::Shape> shape) {

@@ -142,9 +142,7 @@ V Lowerer::weight(const program::Input& input, const std::string& name, const Te
     if (options_.export_params || input.kind == program::InputKind::Constant) {
       tied = builder_.add_initializer(name, data, input.kind == program::InputKind::Parameter);
     } else {
-      onnx::Shape shape;
-      for (int64_t size : data.sizes) shape.push_back({size, ""});
-      tied = builder_.graph_input(name, data.dtype, std::move(shape));
+      tied = builder_.graph_input(name, data.dtype, onnx::static_shape(data.sizes));
     }
   }
   return tied;

@@ -124,8 +124,7 @@ void GraphReader::add_initializer(const ReadTensor& tensor, ValueId id) {
   Value& value = model_.values[id];
   value.initializer = static_cast<int32_t>(model_.initializers.size());
   value.dtype = tensor.data.dtype;
-  value.shape.emplace();
-  for (const auto size : tensor.data.sizes) value.shape->push_back({size, ""});
+  value.shape = static_shape(tensor.data.sizes);
   model_.initializers.push_back(std::move(initializer));
 }
 

@@ -31,6 +31,7 @@ struct Dim {
   friend bool operator==(const Dim&, const Dim&) = default;
 };
 using Shape = std::vector<Dim>;
+[[nodiscard]] Shape static_shape(const std::vector<int64_t>& sizes);
 
 struct Value {
   std::string name;
@@ -128,6 +129,10 @@ struct Model {
   Graph graph;
 
   ValueId add_value(Value value);
+  // `data` as a value of its type and shape. The reference is valid until the next one is added.
+  Initializer& add_initializer(std::string name, TensorView data);
+  // Null for a value that is computed or given, and for kNoValue.
+  [[nodiscard]] const Initializer* initializer_of(ValueId id) const;
 };
 
 // Calls `visit(const Graph&, Node&)` for every node of every graph, bodies included, outer nodes first.

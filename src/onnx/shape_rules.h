@@ -21,10 +21,11 @@ struct NodeTypes {
   [[nodiscard]] std::optional<Shape> shape(std::size_t i) const { return has(i) ? input(i).shape : std::nullopt; }
   [[nodiscard]] DType dtype(std::size_t i) const { return has(i) ? input(i).dtype : DType::Undefined; }
   [[nodiscard]] std::optional<std::vector<int64_t>> ints(std::size_t i) const {
-    if (!has(i) || input(i).initializer < 0) return std::nullopt;
-    const TensorView& data = model.initializers[static_cast<std::size_t>(input(i).initializer)].data;
-    if (data.storage == nullptr || data.numel() > 64) return std::nullopt;
-    return read_ints(data);
+    const Initializer* initializer = has(i) ? model.initializer_of(node.inputs[i]) : nullptr;
+    if (initializer == nullptr || initializer->data.storage == nullptr || initializer->data.numel() > 64) {
+      return std::nullopt;
+    }
+    return read_ints(initializer->data);
   }
   [[nodiscard]] int64_t attribute(std::string_view name, int64_t otherwise) const {
     return detail::int_attribute(node, name, otherwise);

@@ -17,11 +17,11 @@ constexpr Neutral kNeutral[] = {{"Add", 0, true}, {"Sub", 0, false}, {"Mul", 1, 
 
 // Whether `id` is a constant (no parameter) of one element, `element`, that leaves the shape of `other` as it is.
 bool is_neutral(const onnx::Model& model, onnx::ValueId id, double element, onnx::ValueId other) {
-  const onnx::Value& value = model.values[id];
-  if (value.initializer < 0 || !value.shape || !model.values[other].shape) return false;
-  const onnx::Initializer& initializer = model.initializers[static_cast<std::size_t>(value.initializer)];
-  return !initializer.is_parameter && value.shape->size() <= model.values[other].shape->size() &&
-         initializer.data.numel() == 1 && onnx::read_doubles(initializer.data) == std::vector<double>{element};
+  const onnx::Initializer* initializer = model.initializer_of(id);
+  const auto& shape = model.values[other].shape;
+  return initializer != nullptr && !initializer->is_parameter && shape &&
+         initializer->data.sizes.size() <= shape->size() && initializer->data.numel() == 1 &&
+         onnx::read_doubles(initializer->data) == std::vector<double>{element};
 }
 
 // What `node` gives back as it is, if it does.

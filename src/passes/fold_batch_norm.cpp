@@ -15,13 +15,8 @@ namespace {
 
 using Doubles = std::vector<double>;
 
-const onnx::Initializer* initializer_of(const onnx::Model& model, onnx::ValueId id) {
-  if (id == onnx::kNoValue || model.values[id].initializer < 0) return nullptr;
-  return &model.initializers[static_cast<std::size_t>(model.values[id].initializer)];
-}
-
 std::optional<Doubles> floats_of(const onnx::Model& model, onnx::ValueId id) {
-  const onnx::Initializer* initializer = initializer_of(model, id);
+  const onnx::Initializer* initializer = model.initializer_of(id);
   if (initializer == nullptr || initializer->data.dtype != DType::Float32) return std::nullopt;
   return onnx::read_doubles(initializer->data);
 }
@@ -31,19 +26,10 @@ onnx::ValueId add_weight(onnx::Model& model, const std::string& name, const std:
   onnx::detail::Fresh fresh = onnx::detail::make_fresh(DType::Float32, std::move(sizes));
   auto* target = reinterpret_cast<float*>(fresh.data);
   for (std::size_t i = 0; i < values.size(); ++i) target[i] = static_cast<float>(values[i]);
-  onnx::Value value;
-  value.name = name;
-  value.dtype = DType::Float32;
-  value.shape.emplace();
-  for (int64_t size : fresh.view.sizes) value.shape->push_back({size, ""});
-  value.initializer = static_cast<int32_t>(model.initializers.size());
-  onnx::Initializer initializer;
-  initializer.value = model.add_value(std::move(value));
-  initializer.data = std::move(fresh.view);
-  initializer.source = source;
-  initializer.is_parameter = true;
-  model.initializers.push_back(std::move(initializer));
-  return model.initializers.back().value;
+  onnx::Initializer& weight = model.add_initializer(name, std::move(fresh.view));
+  weight.source = source;
+  weight.is_parameter = true;
+  return weight.value;
 }
 
 // Rewrites the weights of `conv`; false when something is not a float32 constant.
@@ -68,7 +54,7 @@ bool fold(onnx::Model& model, onnx::Node& conv, const onnx::Node& norm) {
     shifted[i] = (shifted[i] - (*mean)[i]) * s + (*beta)[i];
   }
   const std::string name = model.values[conv.inputs[1]].name;
-  const auto sizes = initializer_of(model, conv.inputs[1])->data.sizes;
+  const auto sizes = model.initializer_of(conv.inputs[1])->data.sizes;
   conv.inputs.resize(3);
   conv.inputs[1] = add_weight(model, name + "_folded", name, sizes, scaled);
   conv.inputs[2] = add_weight(model, name + "_folded_bias", name, {static_cast<int64_t>(shifted.size())}, shifted);

@@ -10,9 +10,9 @@ namespace {
 using Ints = std::vector<int64_t>;
 
 const TensorView* constant_of(const onnx::Model& model, const onnx::Node& node, std::size_t input) {
-  if (input >= node.inputs.size() || node.inputs[input] == onnx::kNoValue) return nullptr;
-  const int32_t initializer = model.values[node.inputs[input]].initializer;
-  return initializer < 0 ? nullptr : &model.initializers[static_cast<std::size_t>(initializer)].data;
+  if (input >= node.inputs.size()) return nullptr;
+  const onnx::Initializer* initializer = model.initializer_of(node.inputs[input]);
+  return initializer == nullptr ? nullptr : &initializer->data;
 }
 
 bool pads_with_zeros(const onnx::Model& model, const onnx::Node& pad) {

@@ -342,28 +342,14 @@ class RotaryFuser {
     std::vector<std::byte> bytes(numbers.size() * sizeof(int64_t));
     std::memcpy(bytes.data(), numbers.data(), bytes.size());
     const auto size = static_cast<int64_t>(numbers.size());
-    return known->second = add_constant(make_tensor(DType::Int64, {size}, std::move(bytes)));
+    return known->second = model_.add_initializer("", make_tensor(DType::Int64, {size}, std::move(bytes))).value;
   }
 
   // Each layer may see the same numbers in a constant of its own.
   ValueId add_shared_constant(TensorView data) {
     const auto [known, is_new] = constants_.try_emplace({data.bytes(), data.sizes, data.strides}, kNoValue);
-    if (is_new) known->second = add_constant(std::move(data));
+    if (is_new) known->second = model_.add_initializer("", std::move(data)).value;
     return known->second;
-  }
-
-  ValueId add_constant(TensorView data) {
-    onnx::Value value;
-    value.dtype = data.dtype;
-    value.shape.emplace();
-    for (const int64_t size : data.sizes) value.shape->push_back({size, ""});
-    value.initializer = static_cast<int32_t>(model_.initializers.size());
-    const ValueId id = model_.add_value(std::move(value));
-    onnx::Initializer initializer;
-    initializer.value = id;
-    initializer.data = std::move(data);
-    model_.initializers.push_back(std::move(initializer));
-    return id;
   }
 
   onnx::Model& model_;

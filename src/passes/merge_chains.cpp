@@ -42,11 +42,10 @@ bool merge_transposes(onnx::Model& model, const PassContext& context) {
 bool merge_reshapes(onnx::Model& model, const PassContext& context) {
   return for_each_pair(model, "Reshape", [&](onnx::Node& first, onnx::Node& second) {
     // A 0 in the second shape copies a size of the first one's result.
-    const onnx::Value& shape = model.values[second.inputs[1]];
-    if (shape.initializer < 0 || !second.attributes.empty()) return false;
-    const TensorView& data = model.initializers[static_cast<std::size_t>(shape.initializer)].data;
-    const auto* sizes = reinterpret_cast<const int64_t*>(data.bytes());
-    for (int64_t i = 0; i < data.numel(); ++i) {
+    const onnx::Initializer* shape = model.initializer_of(second.inputs[1]);
+    if (shape == nullptr || !second.attributes.empty()) return false;
+    const auto* sizes = reinterpret_cast<const int64_t*>(shape->data.bytes());
+    for (int64_t i = 0; i < shape->data.numel(); ++i) {
       if (sizes[i] == 0) return false;
     }
     if (!may_merge(first, second, context)) return false;

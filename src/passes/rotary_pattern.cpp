@@ -167,10 +167,8 @@ ValueId RotaryPattern::without_axis(ValueId id, int64_t axis) const {
 }
 
 const TensorView* RotaryPattern::constant(ValueId id) const {
-  const int32_t index = model_.values[id].initializer;
-  if (index < 0) return nullptr;
-  const TensorView& data = model_.initializers[static_cast<std::size_t>(index)].data;
-  return data.storage == nullptr ? nullptr : &data;
+  const onnx::Initializer* initializer = model_.initializer_of(id);
+  return initializer == nullptr || initializer->data.storage == nullptr ? nullptr : &initializer->data;
 }
 
 bool RotaryPattern::is_last_axis(const onnx::Node& node, ValueId of) const {

@@ -54,8 +54,7 @@ bool transpose_weights(onnx::Model& model, const PassContext&) {
       initializer.source = value.name;
       value.name += "_transposed";
     }
-    value.shape.emplace();
-    for (int64_t size : initializer.data.sizes) value.shape->push_back({size, ""});
+    value.shape = onnx::static_shape(initializer.data.sizes);
     for (onnx::Node* transpose : transposes) {
       readers.replace(transpose->outputs.front(), initializer.value);
       transpose->op_type.clear();
