@@ -35,19 +35,31 @@ def assert_same_as_eager(
     args: tuple[torch.Tensor, ...],
     path: Path,
     others: tuple[tuple[torch.Tensor, ...], ...] = (),
+    *,
+    traced: bool = False,
     **options: Any,
 ) -> onnx.ModelProto:
-    """Exports with ``args`` and runs on ``args`` and all ``others``; returns the file's model."""
-    program = torch.export.export(
-        copy.deepcopy(model), clones(args), dynamic_shapes=options.pop("dynamic_shapes", None)
-    )
-    modelexport.export(program, None, str(path), fallback=False, **options)
+    """Exports by torch.export or a trace with ``args`` and runs on ``args`` and ``others``; returns the file's model.
+
+    With ``buffer_outputs``, the outputs behind the results must be the buffers that eager changed, and may be others.
+    """
+    if traced:
+        made = modelexport.export(copy.deepcopy(model), clones(args), str(path), fallback=False, **options)
+        assert made["capture"]["by"] == "trace"
+    else:
+        shapes = options.pop("dynamic_shapes", None)
+        program = torch.export.export(copy.deepcopy(model), clones(args), dynamic_shapes=shapes)
+        modelexport.export(program, None, str(path), fallback=False, **options)
     proto = assert_valid(path)
     runner = session(path)
     for given in (args, *others):
         actual = runner.run(None, {name: np.array(array) for name, array in feeds(runner, given, {}).items()})
-        expected = eager(copy.deepcopy(model), clones(given), {})
-        assert len(actual) == len(expected)
-        for got, want in zip(actual, expected, strict=True):
+        called = copy.deepcopy(model)
+        expected = eager(called, clones(given), {})
+        buffers = dict(called.named_buffers())
+        written = [output.name for output in runner.get_outputs()[len(expected) :]]
+        changed = {name for name, buffer in model.named_buffers() if not buffer.equal(buffers[name])}
+        assert changed <= set(written) if options.get("buffer_outputs") else not written
+        for got, want in zip(actual, [*expected, *(buffers[name].numpy() for name in written)], strict=True):
             close(np.asarray(got), want)
     return proto

@@ -1,13 +1,18 @@
-"""Random programs of views and writes, compared with eager. Every tensor that a program made is an output."""
+"""Random programs of views and writes, compared with eager.
+
+Every tensor that a program made is an output, and what it made of its buffers.
+"""
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -118,7 +123,7 @@ WRITES: list[Step] = [
     lambda x, y, c: x.index_fill_(axis(x, c[0]), torch.tensor([-1]), c[1]),
 ]
 
-# Writes that change how the tensor itself is seen; torch.export refuses them on inputs.
+# Writes that change how the tensor itself is seen; torch.export refuses them on inputs and buffers.
 RESHAPING_WRITES: list[Step] = [
     lambda x, y, c: x.transpose_(axis(x, c[0]), axis(x, c[1])),
     lambda x, y, c: x.squeeze_(),
@@ -156,15 +161,28 @@ choices = st.builds(
 )
 
 
-class Program(torch.nn.Module):
-    """Runs steps on two tensors; each step's result joins the tensors that later steps choose from."""
+class Memory(torch.nn.Module):
+    state: Tensor
 
-    def __init__(self, steps: Sequence[Choice]) -> None:
+    def __init__(self, state: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("state", state)
+
+
+class Program(torch.nn.Module):
+    """Runs steps on two inputs and two buffers; the result of each joins the tensors that later steps choose from."""
+
+    state: Tensor
+
+    def __init__(self, steps: Sequence[Choice], shape: Sequence[int]) -> None:
         super().__init__()
         self.steps = list(steps)
+        numbers = torch.arange(float(math.prod(shape))).view(*shape)
+        self.register_buffer("state", numbers - 2)
+        self.inner = Memory(1 - numbers / 3)
 
     def forward(self, x: Tensor, y: Tensor) -> list[Tensor]:
-        tensors = [x, y, x.clone()]
+        tensors = [x, y, self.state, self.inner.state, x.clone()]
         for choice in self.steps:
             apply(choice, tensors)
         return tensors
@@ -172,8 +190,8 @@ class Program(torch.nn.Module):
 
 def apply(choice: Choice, tensors: list[Tensor]) -> None:
     step = STEPS[choice.step]
-    # The two inputs come first; contiguous() and to() may have given them again.
-    own = [tensor for tensor in tensors if tensor is not tensors[0] and tensor is not tensors[1]]
+    # Inputs and buffers come first; contiguous() and to() may have given them again.
+    own = [tensor for tensor in tensors if all(tensor is not given for given in tensors[:4])]
     usable = own if step in RESHAPING_WRITES else tensors
     target = usable[pick(len(usable), choice.target)]
     result = step(target, tensors[pick(len(tensors), choice.source)], choice.integers)
@@ -182,8 +200,7 @@ def apply(choice: Choice, tensors: list[Tensor]) -> None:
 
 def runnable(steps: Sequence[Choice], x: Tensor, y: Tensor) -> list[Choice]:
     """The steps that eager accepts, left to right."""
-    tensors = [x.clone(), y.clone()]
-    tensors.append(tensors[0].clone())
+    tensors = Program([], x.shape)(x.clone(), y.clone())
     kept = []
     for choice in steps:
         grown = list(tensors)
@@ -199,16 +216,18 @@ def runnable(steps: Sequence[Choice], x: Tensor, y: Tensor) -> list[Choice]:
     return kept
 
 
+@pytest.mark.parametrize("traced", [False, True])
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(
     steps=st.lists(choices, min_size=2, max_size=10),
     shape=st.lists(st.integers(1, 4), min_size=1, max_size=3),
 )
-def test_random_programs_equal_eager(steps: list[Choice], shape: list[int]) -> None:
+def test_random_programs_equal_eager(steps: list[Choice], shape: list[int], traced: bool) -> None:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(shape, generator=generator)
     y = torch.randn(shape, generator=generator)
     kept = runnable(steps, x, y)
     assume(any(len(VIEWS) <= choice.step < len(VIEWS) + len(WRITES) for choice in kept))
     with tempfile.TemporaryDirectory() as folder:
-        assert_same_as_eager(Program(kept), (x, y), Path(folder) / "model.onnx")
+        path = Path(folder) / "model.onnx"
+        assert_same_as_eager(Program(kept, shape), (x, y), path, traced=traced, buffer_outputs=True)
