@@ -55,6 +55,7 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     "GRU": {"hidden_size": 2},
     "GroupNormalization": {"num_groups": 1},
     "LSTM": {"hidden_size": 2},
+    "LRN": {"size": 1},
     "LpPool": {"kernel_shape": [1, 1]},
     "MaxPool": {"kernel_shape": [1, 1]},
     "MaxUnpool": {"kernel_shape": [1, 1]},
@@ -63,6 +64,8 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     "RandomUniform": {"shape": [1]},
     "SpaceToDepth": {"blocksize": 2},
 }
+# Optional inputs that onnxruntime wants to see.
+NEEDED = {"Resize": "scales"}
 
 
 def elem_types(schema: onnx.defs.OpSchema, variable: str) -> set[str]:
@@ -82,12 +85,13 @@ def required_inputs(schema: onnx.defs.OpSchema) -> list[str]:
 def loads(schema: onnx.defs.OpSchema, opset: int, types: dict[str, str], only_variable: str | None = None) -> bool:
     """Whether onnxruntime loads the operator with the type variables set as in `types`.
 
-    Optional inputs are left out, but for those of `only_variable`.
+    Optional inputs are left out, but for those of `only_variable` and those that are NEEDED.
     """
     optional = onnx.defs.OpSchema.FormalParameterOption.Optional
     names, inputs = [], []
     for i, formal in enumerate(schema.inputs):
-        if formal.option == optional and formal.type_str != only_variable:
+        is_needed = formal.type_str == only_variable or formal.name == NEEDED.get(schema.name)
+        if formal.option == optional and not is_needed:
             names.append("")
             continue
         elem = types.get(formal.type_str) or formal.type_str[7:-1]

@@ -1,18 +1,39 @@
-"""Files of other torch versions: 2.9 to 2.12 are read, earlier and unknown ones refused with the way out."""
+"""Files of other torch versions: 2.9 to 2.12 are read, earlier and unknown ones refused with the way out.
+
+The folder saved/ holds what ``python -m tests.program.cases`` wrote under those versions, refused/ a linear layer each.
+"""
 
 from __future__ import annotations
 
-import json
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from onnxruntime import GraphOptimizationLevel
 
 from modelexport import _core
 from modelexport.exceptions import ModelExportError
+from tests.ops.harness import compare, run
 from tests.program import doors
-from tests.program.archives import MODEL, rewritten, with_json
+from tests.program.archives import MODEL, with_json
+
+SAVED = Path(__file__).parent / "saved"
+
+
+@pytest.mark.parametrize("saved", sorted(SAVED.glob("*/*.pt2")), ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_files_of_earlier_versions(saved: Path, tmp_path: Path) -> None:
+    doors.through_file(saved, tmp_path / "model.onnx")
+    seen = torch.load(saved.with_suffix(".pt"), weights_only=True)
+    actual = run(tmp_path / "model.onnx", seen["inputs"], GraphOptimizationLevel.ORT_ENABLE_ALL)
+    compare(actual, seen["outputs"], str(saved))
+
+
+def test_there_are_files_of_every_earlier_version() -> None:
+    minors = {".".join(folder.name.split(".")[:2]) for folder in SAVED.iterdir()}
+    assert minors >= {"2.9", "2.10", "2.11", "2.12"}
+    assert all({path.stem for path in folder.glob("*.pt2")} >= set(doors.CASES) for folder in SAVED.iterdir())
 
 
 def without_later_keys(document: Any, minor: int) -> None:
@@ -97,24 +118,9 @@ def test_another_major_version_is_refused(tmp_path: Path) -> None:
         assert "torch 2.9" in message
 
 
-def test_the_format_of_torch_2_8_is_refused(tmp_path: Path) -> None:
-    """Pickled weights in the place of plain bytes."""
-    saved = doors.save(doors.captured("sizes"), tmp_path / "saved.pt2")
-    path = rewritten(saved, tmp_path / "other.pt2", lambda name, content: None if "weights" in name else content)
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr("saved/data/weights/model.pt", b"\x80\x02.")
-    message = refusal(path, tmp_path)
-    assert "torch 2.8" in message
+@pytest.mark.parametrize("version", ["2.7.1", "2.8.0"])
+def test_pickled_weights_are_refused(version: str, tmp_path: Path) -> None:
+    message = refusal(Path(__file__).parent / "refused" / f"{version}.pt2", tmp_path)
+    assert f"torch {version[:3]}" in message
     assert "pickled" in message
-
-
-def test_the_format_of_torch_2_7_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "old.pt2"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("version", "8.7")
-        archive.writestr("serialized_exported_program.json", json.dumps({}))
-        archive.writestr("serialized_state_dict.pt", b"\x80\x02.")
-    message = refusal(path, tmp_path)
-    assert "torch 2.7" in message
-    assert "8.7" in message
     assert "from Python" in message
