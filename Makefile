@@ -28,7 +28,8 @@ test: build  ## all tests that fit a coffee break
 	ctest --test-dir build --output-on-failure -j $(JOBS) --timeout 600
 	OMP_NUM_THREADS=1 $(VENV)/python -m pytest -n $(JOBS) --dist loadfile -m "not zoo" tests
 
-zoo: zoo-transformers zoo-timm zoo-dynamic zoo-half zoo-trace zoo-opinfo  ## all zoos; each prints passed, total and reasons
+zoo: build  ## all zoos; each prints passed, total and reasons
+	$(MAKE) --keep-going zoo-transformers zoo-timm zoo-dynamic zoo-half zoo-trace zoo-opinfo
 
 zoo-transformers: build  ## tiny models of every transformers architecture
 	$(VENV)/python -m tests.zoo transformers --jobs $(JOBS)
@@ -40,12 +41,12 @@ zoo-dynamic: build  ## the transformers architectures with dynamic batch and seq
 	$(VENV)/python -m tests.zoo transformers --way dynamic --jobs $(JOBS)
 
 zoo-half: build  ## ten transformers architectures in float16 and bfloat16
-	for way in float16 bfloat16; do $(VENV)/python -m tests.zoo transformers --way $$way --jobs $(JOBS) \
-	  --only bert,gpt2,llama,mistral,t5,vit,resnet,convnext,whisper,distilbert || exit 1; done
+	failed=0; for way in float16 bfloat16; do $(VENV)/python -m tests.zoo transformers --way $$way --jobs $(JOBS) \
+	  --only bert,gpt2,llama,mistral,t5,vit,resnet,convnext,whisper,distilbert || failed=1; done; exit $$failed
 
 zoo-trace: build  ## both zoos traced: parity on other inputs, the same files as from torch.export
-	$(VENV)/python -m tests.zoo transformers --way trace --jobs $(JOBS)
-	$(VENV)/python -m tests.zoo timm --way trace --jobs $(JOBS)
+	failed=0; for zoo in transformers timm; do $(VENV)/python -m tests.zoo $$zoo --way trace --jobs $(JOBS) \
+	  || failed=1; done; exit $$failed
 
 zoo-opinfo: build  ## every sample that torch has for its operators: export, parity
 	OMP_NUM_THREADS=1 $(VENV)/python -m tests.zoo.opinfo --jobs $(JOBS)

@@ -3,7 +3,8 @@
     python -m tests.zoo transformers|timm [--way dynamic] [--only bert,vit] [--jobs 2] [--json results.json]
 
 For each: built, run in eager mode, captured by torch.export, exported natively, checked by onnx, equal to eager in
-onnxruntime on new inputs, and tags right by the region check. tests/zoo/ways.py has the ways.
+onnxruntime on new inputs, and tags right by the region check. tests/zoo/ways.py has the ways. Ends with 1 when a model
+fails that is not known to.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import collections
 import functools
 import importlib
 import json
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +23,11 @@ from tests.zoo.pool import Lost, run_each
 from tests.zoo.ways import NOT_CAPTURED, PASSED, WAYS, Outcome, attempt
 
 
-def main() -> None:
+# Of 900 scores taken in order, two that differ by 4e-7 of their size come in the other order in onnxruntime.
+KNOWN_TO_FAIL = ("grounding-dino", "mm-grounding-dino")
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("zoo", choices=("transformers", "timm"))
     parser.add_argument("--way", choices=WAYS, default="static")
@@ -42,7 +48,9 @@ def main() -> None:
         print_outcome(name, outcomes[name])
         if options.json:
             options.json.write_text(json.dumps({n: asdict(o) for n, o in sorted(outcomes.items())}, indent=1))
-    print_summary(outcomes, time.perf_counter() - start)
+    failed = {name for name, outcome in outcomes.items() if outcome.stage not in (PASSED, *NOT_CAPTURED)}
+    print_summary(outcomes, failed, time.perf_counter() - start)
+    return 1 if failed.difference(KNOWN_TO_FAIL) else 0
 
 
 def chosen(names: list[str], only: str | None) -> list[str]:
@@ -60,13 +68,13 @@ def print_outcome(name: str, outcome: Outcome) -> None:
     print(f"{mark} {name:32s} {outcome.stage:8s} {outcome.reason[:200]}", flush=True)
 
 
-def print_summary(outcomes: dict[str, Outcome], seconds: float) -> None:
+def print_summary(outcomes: dict[str, Outcome], failed: set[str], seconds: float) -> None:
     stages = collections.Counter(outcome.stage for outcome in outcomes.values())
     captured = sum(count for stage, count in stages.items() if stage not in NOT_CAPTURED)
     print(f"\nnot captured: {sum(stages[stage] for stage in NOT_CAPTURED)}, by stage {dict(stages)}")
-    for name, outcome in sorted(outcomes.items()):
-        if outcome.stage not in (PASSED, *NOT_CAPTURED):
-            print(f"failed: {name}: {outcome.stage}: {outcome.reason}")
+    for name in sorted(failed):
+        known = ", as known" if name in KNOWN_TO_FAIL else ""
+        print(f"failed{known}: {name}: {outcomes[name].stage}: {outcomes[name].reason}")
     remarks = collections.Counter(o.reason.split(" (")[0] for o in outcomes.values() if o.stage == PASSED and o.reason)
     for remark, count in remarks.most_common():
         print(f"passed, {count}: {remark}")
@@ -75,4 +83,4 @@ def print_summary(outcomes: dict[str, Outcome], seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
