@@ -1,4 +1,4 @@
-"""An eager run that takes the branches of a capture."""
+"""The branches that a capture takes, and an eager run that takes them too."""
 
 from __future__ import annotations
 
@@ -9,6 +9,17 @@ import torch
 
 
 @contextlib.contextmanager
+def without_fast_path() -> Iterator[None]:
+    """Lets torch's attention and encoder layers run operator by operator, not as one that has no parts."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+@contextlib.contextmanager
 def export_branches() -> Iterator[None]:
     """Lets libraries take the branches that they take under torch.export (a mask is built even if it is all ones).
 
@@ -16,14 +27,11 @@ def export_branches() -> Iterator[None]:
     """
     flags = [name for name in ("_is_exporting_flag", "_is_compiling_flag") if hasattr(torch.compiler, name)]
     before = [getattr(torch.compiler, flag) for flag in flags]
-    fast_path = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
     for flag in flags:
         setattr(torch.compiler, flag, True)
     try:
-        with torch.compiler.set_stance("force_eager"):
+        with without_fast_path(), torch.compiler.set_stance("force_eager"):
             yield
     finally:
         for flag, value in zip(flags, before, strict=True):
             setattr(torch.compiler, flag, value)
-        torch.backends.mha.set_fastpath_enabled(fast_path)

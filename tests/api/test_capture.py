@@ -113,6 +113,20 @@ def test_draft_export_follows_the_example(sign: int, path: Path, caplog: pytest.
     assert "draft_export" in warning and "in blocks.1" in warning and assumed in warning
 
 
+def test_an_encoder_whose_mask_is_looked_at_keeps_its_parts(path: Path) -> None:
+    """torch would run a whole layer as one operator where it may."""
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    model, x = nn.TransformerEncoder(layer, 2).eval(), torch.randn(2, 5, 8)
+    mask = nn.Transformer.generate_square_subsequent_mask(5)
+    with torch.no_grad():
+        expected = model(x, mask=mask)
+    modelexport.export(model, {"src": x, "mask": mask}, path)
+    checked(path)
+    assert_same(run(path, {"src": x, "mask": mask}), expected)
+    modules = {entry.value for node in onnx.load(path).graph.node for entry in node.metadata_props}
+    assert {"layers.1.self_attn", "layers.1.linear2", "layers.1.norm2"} <= modules
+
+
 @pytest.mark.parametrize(("scale", "factor"), [(10.0, 2), (0.01, 3)])
 def test_draft_export_of_a_number_read_from_the_data(scale: float, factor: int, path: Path) -> None:
     x = torch.full((2, 4), scale)
