@@ -22,7 +22,6 @@ from pathlib import Path
 from tests.zoo.pool import Lost, run_each
 from tests.zoo.ways import NOT_CAPTURED, PASSED, WAYS, Outcome, attempt
 
-
 # Of 900 scores taken in order, two that differ by 4e-7 of their size come in the other order in onnxruntime.
 KNOWN_TO_FAIL = ("grounding-dino", "mm-grounding-dino")
 
