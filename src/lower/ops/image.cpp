@@ -131,18 +131,26 @@ V scales_input(Builder& b, const Spatial& s) {
   return b.concat(parts, 0);
 }
 
+// The sizes of a result with the batch and channels of `x`.
+Sizes with_leading(Builder& b, V x, Sizes spatial) {
+  spatial.insert(spatial.begin(), {b.size_of(x, 0), b.size_of(x, 1)});
+  return spatial;
+}
+
+// Sizes of all axes, though opset 18 and later can name some: onnxruntime's optimizer forgets to move those names when
+// it moves a Transpose past the node.
 V resize(Builder& b, V x, const Spatial& s, const Resampling& r, bool by_scales) {
-  Attrs attrs = attributes(r);
+  const Attrs attrs = attributes(r);
   if (by_scales) return b.op("Resize", {x, {}, scales_input(b, s)}, attrs);
-  Sizes sizes = s.out;
-  if (b.opset() >= 18) {
-    std::vector<int64_t> axes;
-    for (std::size_t i = 0; i < s.n; ++i) axes.push_back(static_cast<int64_t>(i) + 2);
-    attrs.push_back({"axes", axes});
-  } else {
-    sizes.insert(sizes.begin(), {b.size_of(x, 0), b.size_of(x, 1)});
-  }
-  return b.op("Resize", {x, {}, {}, b.shape_tensor(sizes)}, attrs);
+  return b.op("Resize", {x, {}, {}, b.shape_tensor(with_leading(b, x, s.out))}, attrs);
+}
+
+// One channel at a time: its kernel takes no other layout, and the optimizer, which moves a Transpose past a Resize,
+// cannot move it past a Reshape.
+V resize_cubic(Builder& b, V x, const Spatial& s, const Resampling& r, bool by_scales) {
+  const V planes = b.reshape(x, {-1, 1, b.size_of(x, 2), b.size_of(x, 3)});
+  const V resized = resize(b, planes, s, r, by_scales);
+  return b.reshape(resized, with_leading(b, x, {b.size_of(resized, 2), b.size_of(resized, 3)}));
 }
 
 // ---- antialiased, as a matrix ----
@@ -198,6 +206,7 @@ Values resample(Context& c, const Resampling& r) {
   if (is_nearest && is_static(s) && !resize_reads_the_same(s, r.filter, by_scales)) {
     return {gather_nearest(b, x, s, r.filter)};
   }
+  if (r.filter == Filter::Cubic) return {resize_cubic(b, x, s, r, by_scales)};
   return {resize(b, x, s, r, by_scales)};
 }
 

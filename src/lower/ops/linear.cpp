@@ -27,6 +27,18 @@ void refuse_mixed_kinds(Context& c, std::string_view first, std::string_view sec
                    second, name_of(c.dtype(second))));
 }
 
+// A matrix times a vector, the vector as a matrix of one column: onnxruntime takes a Transpose of the matrix into the
+// product, and forgets it before a vector.
+V times_vector(Builder& b, V matrix, V vector) {
+  const int64_t rows_axis = *b.rank(matrix) - 1;
+  return b.squeeze(b.op("MatMul", {matrix, b.unsqueeze(vector, {1})}), {rows_axis});
+}
+
+V product(Builder& b, V x, V y) {
+  if (b.rank(x) > 1 && b.rank(y) == 1) return times_vector(b, x, y);
+  return b.op("MatMul", {x, y});
+}
+
 Values linear(Context& c) {
   refuse_mixed_kinds(c, "input", "weight");
   const DType dtype = c.out_dtype();
@@ -37,15 +49,15 @@ Values linear(Context& c) {
   if (is_matrix && c.rank("input") == 2 && is_floating(dtype)) {
     return {c.b.op("Gemm", {x, weight, bias}, {{"transB", 1}})};
   }
-  const V product = c.b.op("MatMul", {x, is_matrix ? c.b.transpose(weight, {1, 0}) : weight});
-  return {bias ? c.b.add(product, bias) : product};
+  const V result = product(c.b, x, is_matrix ? c.b.transpose(weight, {1, 0}) : weight);
+  return {bias ? c.b.add(result, bias) : result};
 }
 
 template <OpName First, OpName Second>
 Values matmul(Context& c) {
   refuse_mixed_kinds(c, First.text, Second.text);
   const DType dtype = c.out_dtype();
-  return {c.b.op("MatMul", {c.operand(First.text, dtype), c.operand(Second.text, dtype)})};
+  return {product(c.b, c.operand(First.text, dtype), c.operand(Second.text, dtype))};
 }
 
 // beta * self + alpha * product; a beta of 0 ignores self, whatever it holds.
@@ -116,11 +128,11 @@ Values inner(Context& c) {
 
 Values chain(Context& c, std::string_view name) {
   Values factors = c.tensors(name);
-  V product = c.b.cast(factors.front(), c.out_dtype());
+  V result = c.b.cast(factors.front(), c.out_dtype());
   for (std::size_t i = 1; i < factors.size(); ++i) {
-    product = c.b.op("MatMul", {product, c.b.cast(factors[i], c.out_dtype())});
+    result = product(c.b, result, c.b.cast(factors[i], c.out_dtype()));
   }
-  return {product};
+  return {result};
 }
 
 Values chain_matmul(Context& c) { return chain(c, "matrices"); }
