@@ -228,9 +228,11 @@ ValueId TraceRecorder::unknown_tensor(nb::handle tensor) {
 // ---- calls ----------------------------------------------------------------------------------------------------------
 
 const TraceRecorder::Operator& TraceRecorder::operator_of(nb::handle function) {
-  const auto [found, is_new] = operators_.try_emplace(function.ptr());
-  Operator& op = found->second;
-  if (!is_new) return op;
+  // Operators are torch's for good, so what is known of them serves later traces too. Never freed: when the process
+  // ends, the interpreter goes before this would.
+  static auto& operators = *new std::unordered_map<PyObject*, Operator>;
+  if (const auto found = operators.find(function.ptr()); found != operators.end()) return found->second;
+  Operator op;
   op.overload = nb::borrow(function);
   op.run = function.attr("_op");
   op.name = nb::cast<std::string>(function.attr("name")());
@@ -246,12 +248,12 @@ const TraceRecorder::Operator& TraceRecorder::operator_of(nb::handle function) {
   op.keeps_statistics = std::ranges::any_of(op.argument_names, is_statistic);
   op.is_random = PySequence_Contains(function.attr("tags").ptr(), random_tag_.ptr()) == 1;
   op.sizes_from_data = PySequence_Contains(function.attr("tags").ptr(), sizes_tag_.ptr()) == 1;
-  op.is_watched = !unwatched_.contains(op.name) && nb::cast<bool>(function.attr("_can_decompose")());
+  op.is_composite = nb::cast<bool>(function.attr("_can_decompose")());
   // Whether the sizes of its results follow from data, only its author knows, or the op table.
   if (!op.name.starts_with("aten::") && !builder_.knows(op.name)) {
     op.refusal = fmt::format("{} is an operator of another library", op.name);
   }
-  return op;
+  return operators.emplace(function.ptr(), std::move(op)).first->second;
 }
 
 Argument TraceRecorder::argument(nb::handle object) {
@@ -307,7 +309,7 @@ nb::object TraceRecorder::run(const Operator& op, nb::handle args, nb::handle kw
   bool reads = false;
   {
     const Raised running_now(running);
-    if (!op.is_watched) return apply(op.run, args, kwargs);
+    if (!op.is_composite || unwatched_.contains(op.name)) return apply(op.run, args, kwargs);
     const nb::tuple watched(hooks_.watch(op.overload, args, kwargs));
     result = watched[0];
     reads = nb::cast<bool>(watched[1]);

@@ -71,13 +71,13 @@ class TraceRecorder {
 
  private:
   struct Operator {
-    nb::object overload;  // keeps the address in operators_ unique
+    nb::object overload;  // keeps its address unique
     nb::object run;
     std::string name, schema_text;
     std::vector<std::string> argument_names;
     std::vector<bool> is_written;
     std::string refusal;
-    bool is_watched = false;
+    bool is_composite = false;
     bool sizes_from_data = false;
     bool mutates = false;
     bool keeps_statistics = false;
@@ -125,7 +125,6 @@ class TraceRecorder {
   nb::object tensor_type_, parameter_type_, buffer_type_;
   nb::object sizes_tag_, random_tag_;
 
-  std::unordered_map<PyObject*, Operator> operators_;
   std::unordered_map<PyObject*, Binding> bindings_;
   std::vector<bool> depends_;  // by value
   bool args_depend_ = false;   // of the call being recorded
