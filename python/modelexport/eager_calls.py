@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,17 +19,17 @@ Call = tuple[str, int]
 
 @dataclass
 class SeenCall:
-    """Copies of the tensors of one call, and all names of its module."""
+    """Copies of the tensors of one call where they are kept, their bytes, and all names of its module."""
 
     parent: Call | None
     names: tuple[str, ...]
-    inputs: list[torch.Tensor]
+    inputs: list[torch.Tensor] = field(default_factory=list)
     outputs: list[torch.Tensor] = field(default_factory=list)
+    nbytes: int = 0
 
 
 def _tensors(tree: Any) -> list[torch.Tensor]:
-    """Copies of the tensors in ``tree``: later in-place operations must not change what was seen."""
-    return [leaf.detach().clone() for leaf in pytree.tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
+    return [leaf.detach() for leaf in pytree.tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
 
 
 class _OneOrder(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -68,10 +68,12 @@ def record_calls(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
     spoil: tuple[Call, int] | None = None,
+    keep: Container[Call] | None = None,
 ) -> dict[Call, SeenCall]:
     """Runs ``model`` once and returns the tensors that went into and came out of every module call.
 
-    ``spoil`` names an output, by call and number, that is replaced by other numbers on its way to the caller.
+    ``spoil`` names an output, by call and number, that is replaced by other numbers on its way to the caller; ``keep``
+    has the calls whose tensors are kept, if not those of all.
     """
     seen: dict[Call, SeenCall] = {}
     counts: dict[str, int] = defaultdict(int)
@@ -81,6 +83,12 @@ def record_calls(
     for name, module in model.named_modules(remove_duplicate=False):
         names[id(module)].append(name)
 
+    def see(call: Call, tree: Any) -> list[torch.Tensor]:
+        """Copies, if they are kept: later in-place operations must not change what was seen."""
+        tensors = _tensors(tree)
+        seen[call].nbytes += sum(tensor.nbytes for tensor in tensors)
+        return [tensor.clone() for tensor in tensors] if keep is None or call in keep else []
+
     def before(module: torch.nn.Module, args: Any, kwargs: Any) -> None:
         # A module known under several names is meant by the one below the module that calls it.
         caller = f"{running[-1][0]}." if running else ""
@@ -88,12 +96,13 @@ def record_calls(
         name = next((alias for alias in known if alias.startswith(caller)), known[0])
         call = (name, counts[name])
         counts[name] += 1
-        seen[call] = SeenCall(running[-1] if running else None, known, _tensors((args, kwargs)))
+        seen[call] = SeenCall(running[-1] if running else None, known)
+        seen[call].inputs = see(call, (args, kwargs))
         running.append(call)
 
     def after(module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
         call = running.pop()
-        seen[call].outputs = _tensors(output)
+        seen[call].outputs = see(call, output)
         return _spoiled(output, spoil[1]) if spoil is not None and spoil[0] == call else None
 
     for module in model.modules():

@@ -25,12 +25,16 @@ import torch
 from torch.utils import _pytree as pytree
 
 from modelexport.eager_calls import Call, SeenCall, calls_around, record_calls
+from modelexport.region_values import TensorValues, in_batches
+from modelexport.regions import Region, find_borders
 
 SHAPE_TENSOR_ELEMENTS = 16
 """An integer tensor of at most this many elements counts as a shape."""
 
 PROBE_ELEMENTS = 64
 """Elements compared before two large tensors are compared whole."""
+
+ROOT: Call = ("", 0)
 
 
 @dataclass
@@ -89,45 +93,6 @@ def _as_recorded(nodes: Iterable[Any], seen: Mapping[Call, SeenCall]) -> dict[Ca
         if len(tagged[names]) == len(calls):
             pairs |= dict(zip(tagged[names], calls, strict=True))
     return pairs
-
-
-def _reads(node: Any) -> set[str]:
-    """Names that a node reads, those of its bodies from outside included."""
-    names = {name for name in node.input if name}
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            made = {name for inner in attribute.g.node for name in inner.output} | {i.name for i in attribute.g.input}
-            for inner in attribute.g.node:
-                names |= _reads(inner) - made
-            names |= {output.name for output in attribute.g.output} - made
-    return names
-
-
-def _run_exposed(path: Path, feeds: Mapping[str, Any]) -> tuple[Any, dict[str, torch.Tensor]]:
-    """The model and the values of all tensors of its main graph."""
-    import onnx
-    import onnxruntime
-
-    model = onnx.load(str(path), load_external_data=False)
-    known = {output.name for output in model.graph.output}
-    exposed = [name for node in model.graph.node for name in node.output if name and name not in known]
-    types = {info.name: info for info in model.graph.value_info}
-    for name in exposed:
-        model.graph.output.append(types.get(name, onnx.ValueInfoProto(name=name)))
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 3
-    probe = path.with_name(path.stem + ".regions.onnx")
-    try:
-        onnx.save(model, str(probe))
-        session = onnxruntime.InferenceSession(str(probe), options, providers=["CPUExecutionProvider"])
-        names = [output.name for output in session.get_outputs()]
-        arrays = session.run(names, dict(feeds))
-    finally:
-        probe.unlink(missing_ok=True)
-    values = {n: torch.from_numpy(a) for n, a in zip(names, arrays, strict=True) if hasattr(a, "shape")}
-    values |= {name: torch.as_tensor(array) for name, array in feeds.items()}
-    return model, values
 
 
 def _same(a: torch.Tensor, b: torch.Tensor, rtol: float, atol: float) -> bool:
@@ -194,24 +159,9 @@ def _foreign_read(
     return f"reads {name}, which is none of the module's inputs"
 
 
-def _constants(graph: Any, weights: Iterable[str]) -> set[str]:
-    """Tensors that nodes compute from neither inputs nor parameters."""
-    varying = {given.name for given in graph.input} | set(weights)
-    constants: set[str] = set()
-    for node in graph.node:
-        (varying if _reads(node) & varying else constants).update(node.output)
-    return constants
-
-
 def _belongs(names: Iterable[str], modules: Iterable[str]) -> bool:
     """Whether one of the names is that of a parameter of one of the modules, or of a module below it."""
     return any(not module or name.startswith(module + ".") for name in names for module in modules)
-
-
-def _quantized(nodes: Iterable[Any]) -> dict[str, str]:
-    """For each tensor that is another one in 8 bits, and for its scale and zero point, the other one."""
-    makers = [node for node in nodes if node.op_type in ("QuantizeLinear", "DynamicQuantizeLinear")]
-    return {output: node.input[0] for node in makers for output in node.output}
 
 
 def _called_inside(seen: Mapping[Call, SeenCall]) -> dict[Call, set[str]]:
@@ -234,6 +184,7 @@ def check_regions(
     atol: float = 1e-4,
     noise: float = 0.0,
     optimised: bool = False,
+    budget: int = 2 << 30,
 ) -> RegionReport:
     """Checks the tags of an exported file against the module that it came from.
 
@@ -249,6 +200,7 @@ def check_regions(
             tensors still count as the same.
         optimised: for files that an optimiser made, which drops reshapes: tensors of the same elements in the same
             order count as the same, and in any order where onnxruntime's blocked layout (NCHWc) is used.
+        budget: bytes that the tensors compared at a time may have; both sides run again for each batch.
 
     Returns:
         The calls compared and, for each wrong one, the reason.
@@ -256,10 +208,11 @@ def check_regions(
     Raises:
         KeyError: a node has no ``modelexport.module`` metadata.
     """
-    seen = record_calls(model, args, kwargs)
-    graph_model, values = _run_exposed(Path(onnx_path), feeds)
-    graph = graph_model.graph
-    is_blocked = any(node.domain == "com.microsoft.nchwc" for node in graph.node)
+    calls = record_calls(model, args, kwargs, keep=())
+    values = TensorValues(Path(onnx_path), feeds, budget)
+    graph = values.model.graph
+    nodes = list(graph.node)
+    is_blocked = any(node.domain == "com.microsoft.nchwc" for node in nodes)
 
     def close(a: torch.Tensor, b: torch.Tensor) -> bool:
         if optimised and a.numel() == b.numel() and (is_blocked or a.shape != b.shape):
@@ -269,48 +222,50 @@ def check_regions(
         return _same(a, b, rtol, atol) or (noise > 0 and _is_near(a, b, noise))
 
     def around(call: Call) -> list[Call]:
-        return calls_around(as_recorded.get(call, call), seen)
+        return calls_around(as_recorded.get(call, call), calls)
 
-    regions: dict[Call, list[Any]] = defaultdict(list)
-    merged: dict[Call, set[str]] = defaultdict(set)
-    passed: dict[Call, list[torch.Tensor]] = defaultdict(list)  # on to another call inside a merged node
-    as_recorded = _as_recorded(graph.node, seen)
-    for node in graph.node:
+    as_recorded = _as_recorded(nodes, calls)
+    regions: dict[Call, Region] = defaultdict(Region)
+    for node in nodes:
         for call in around(_call_of(node)):
-            regions[call].append(node)
+            regions[call].nodes.append(node)
         sources = _sources_of(node)
         for call in itertools.chain.from_iterable(map(around, sources)):
-            merged[call].update(name for name in node.output if name)
-            passed[call] += [given for other in sources if other in seen for given in seen[other].inputs]
+            regions[call].merged.update(name for name in node.output if name)
+            regions[call].passed += [other for other in sources if other in calls]
+    regions = {call: region for call, region in regions.items() if region.nodes}
     initializers = {tensor.name for tensor in graph.initializer}
     weights = _owners(model)
-    called = _called_inside(seen)
-    quantized = _quantized(graph.node)
-    constants = _constants(graph, weights)
+    called = _called_inside(calls)
+    find_borders(regions.values(), graph, weights)
     report = RegionReport()
-    for call, nodes in regions.items():
-        if call not in seen:
-            report.failures[call] = "tagged, but no such call was made"
-            continue
-        report.checked += 1
-        made = [name for node in nodes for name in node.output if name] + sorted(merged[call])
-        candidates = [values[name] for name in made if name in values] + passed[call]
-        missing = _missing_outputs(seen[call], candidates, initializers, graph_model, close)
-        # What nobody reads is not in the graph, and what is always the same is folded into what reads it.
-        wrong = [
-            index
-            for index in missing
-            if _is_used(model, args, kwargs, call, index, seen) and _varies(model, args, kwargs, call, index, seen)
-        ]
-        problem = f"no node of the region makes output {wrong[0]}: {_form(seen[call], wrong[0])}" if wrong else None
-        inside = set(made)
-        outside = {quantized.get(name, name) for node in nodes for name in _reads(node) if name not in inside}
-        outside -= inside | constants
-        for name in sorted(outside):
-            if problem is None and call[0] != "":
-                problem = _foreign_read(call, name, values, seen[call], weights, initializers, called[call], close)
-        if problem is not None:
-            report.failures[call] = problem
+    report.failures = {call: "tagged, but no such call was made" for call in regions if call not in calls}
+    checked = [call for call in regions if call in calls]
+    report.checked = len(checked)
+    sizes = {call: calls[call].nbytes + values.bytes_to_run(regions[call].border) for call in checked}
+    for batch in in_batches(checked, sizes, budget):
+        kept = {ROOT, *batch, *(other for call in batch for other in regions[call].passed)}
+        seen = record_calls(model, args, kwargs, keep=kept)
+        known = values.of(name for call in batch for name in regions[call].border)
+        for call in batch:
+            region = regions[call]
+            candidates = [known[name] for name in region.results if name in known]
+            candidates += [given for other in region.passed for given in seen[other].inputs]
+            missing = _missing_outputs(seen[call], candidates, initializers, values.model, close)
+            missing = _missing_inside(region, seen[call], missing, values, close, budget)
+            # What nobody reads is not in the graph, and what is always the same is folded into what reads it.
+            wrong = [
+                index
+                for index in missing
+                if _is_used(model, args, kwargs, call, index, seen) and _varies(model, args, kwargs, call, index, seen)
+            ]
+            problem = f"no node of the region makes output {wrong[0]}: {_form(seen[call], wrong[0])}" if wrong else None
+            for name in sorted(region.outside):
+                if problem is None and call[0] != "":
+                    problem = _foreign_read(call, name, known, seen[call], weights, initializers, called[call], close)
+            if problem is not None:
+                report.failures[call] = problem
+        del seen, known, candidates  # before the next batch runs
     return report
 
 
@@ -328,16 +283,15 @@ def _is_used(
     seen: Mapping[Call, SeenCall],
 ) -> bool:
     """Whether the model's results depend on an output: they change, or the run fails, when it is spoiled."""
-    root = ("", 0)
-    if call == root:
+    if call == ROOT:
         return True
     try:
-        results = record_calls(model, args, kwargs, (call, index))[root].outputs
+        results = record_calls(model, args, kwargs, (call, index), keep={ROOT})[ROOT].outputs
     except Exception:
         return True
     return not all(
         a.shape == b.shape and torch.equal(torch.nan_to_num(a), torch.nan_to_num(b))
-        for a, b in zip(results, seen[root].outputs, strict=True)
+        for a, b in zip(results, seen[ROOT].outputs, strict=True)
     )
 
 
@@ -354,7 +308,7 @@ def _varies(
         torch.Tensor, lambda given: given.flatten().roll(1).reshape(given.shape), (args, dict(kwargs))
     )
     try:
-        varied = record_calls(model, other_args, other_kwargs)
+        varied = record_calls(model, other_args, other_kwargs, keep={call})
     except Exception:
         return True
     return call not in varied or not torch.equal(varied[call].outputs[index], seen[call].outputs[index])
@@ -375,6 +329,19 @@ def _missing_outputs(
         and not any(close(given, output) for given in seen.inputs)
         and not _is_constant(output, initializers, model, close)
     ]
+
+
+def _missing_inside(
+    region: Region, seen: SeenCall, missing: list[int], values: TensorValues, close: Any, budget: int
+) -> list[int]:
+    """Those of the outputs ``missing`` that none of the tensors is that stay in the region."""
+    sizes = {None, *(seen.outputs[index].numel() for index in missing)}
+    names = [name for name in region.inner if values.numel(name) in sizes] if missing else []
+    for batch in in_batches(names, values.nbytes, budget):
+        known = values.of(batch)
+        candidates = [known[name] for name in batch if name in known]
+        missing = [i for i in missing if not any(close(value, seen.outputs[i]) for value in candidates)]
+    return missing
 
 
 def _is_constant(output: torch.Tensor, initializers: set[str], model: Any, close: Any) -> bool:
