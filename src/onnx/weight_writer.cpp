@@ -12,8 +12,10 @@ namespace {
 
 constexpr std::size_t kBlocks = 4;
 constexpr int64_t kBlockBytes = int64_t{2} << 20;
-// Of a mapped file that the kernel cannot copy from, so much is in memory at once.
-constexpr std::size_t kMappedPiece = std::size_t{8} << 20;
+// The kernel copies from file to file, or lets them share blocks, as fast as it can where pages come to lie on pages;
+// elsewhere it is faster to write a mapped file piece by piece.
+constexpr uint64_t kPage = 4096;
+constexpr std::size_t kMappedPiece = std::size_t{1} << 20;
 constexpr int64_t kCacheLine = 64;
 
 bool is_stored_as_it_lies(const TensorView& tensor) { return size_of(tensor.dtype) == 0 || tensor.is_contiguous(); }
@@ -38,11 +40,15 @@ void write_as_it_lies(const TensorView& tensor, OutputFile& file) {
   std::span<const std::byte> rest(tensor.bytes(), stored_bytes(tensor));
   if (storage.file == nullptr) return file.write(rest);
   const auto offset = storage.file_offset + static_cast<uint64_t>(rest.data() - storage.data);
-  rest = rest.subspan(file.copy(storage.file->descriptor(), offset, rest.size()));
+  if (offset % kPage == file.size() % kPage) {
+    rest = rest.subspan(file.copy(storage.file->descriptor(), offset, rest.size()));
+  }
   while (!rest.empty()) {
     const auto piece = rest.first(std::min(rest.size(), kMappedPiece));
+    const uint64_t at = storage.file_offset + static_cast<uint64_t>(piece.data() - storage.data);
+    storage.file->read_ahead(at, piece.size());
     file.write(piece);
-    storage.file->forget(storage.file_offset + static_cast<uint64_t>(piece.data() - storage.data), piece.size());
+    storage.file->forget(at, piece.size());
     rest = rest.subspan(piece.size());
   }
 }

@@ -10,6 +10,11 @@
 #include "support/error.h"
 
 namespace modelexport {
+namespace {
+
+uint64_t page_size() { return static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)); }
+
+}  // namespace
 
 std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
   // Without O_NONBLOCK, opening a FIFO would wait for a writer.
@@ -34,9 +39,17 @@ MappedFile::~MappedFile() {
   if (size_ > 0) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
+void MappedFile::read_ahead(uint64_t offset, uint64_t size) const {
+#ifdef MADV_POPULATE_READ
+  if (offset > size_ || size > size_ - offset) return;
+  const uint64_t first = offset / page_size() * page_size();
+  ::madvise(const_cast<std::byte*>(data_) + first, offset + size - first, MADV_POPULATE_READ);
+#endif
+}
+
 void MappedFile::forget(uint64_t offset, uint64_t size) const {
   if (offset > size_ || size > size_ - offset) return;
-  const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  const uint64_t page = page_size();
   const uint64_t first = (offset + page - 1) / page * page;
   const uint64_t end = (offset + size) / page * page;
   if (first < end) ::madvise(const_cast<std::byte*>(data_) + first, end - first, MADV_DONTNEED);

@@ -27,6 +27,8 @@ class MappedFile {
   // For what reads the file without its mapping.
   [[nodiscard]] const FileDescriptor& descriptor() const { return descriptor_; }
 
+  // Maps all of these bytes at once rather than page by page; what cannot be is left to be mapped when it is read.
+  void read_ahead(uint64_t offset, uint64_t size) const;
   // Tells the kernel that these bytes are not needed soon, so that reading a file once does not fill the memory of
   // the process. They may be read again all the same.
   void forget(uint64_t offset, uint64_t size) const;
