@@ -175,8 +175,8 @@ V antialiasing_weights(Builder& b, const Spatial& s, std::size_t i, const Resamp
   std::vector<double> weights(static_cast<std::size_t>(in * out), 0);
   for (int64_t row = 0; row < out; ++row) {
     const double center = scale * (static_cast<double>(row) + 0.5);
-    const auto first = std::max<int64_t>(static_cast<int64_t>(center - support + 0.5), 0);
-    const auto end = std::min<int64_t>(static_cast<int64_t>(center + support + 0.5), in);
+    const auto first = std::max<int64_t>(static_cast<int64_t>(std::floor(center - support + 0.5)), 0);
+    const auto end = std::min<int64_t>(static_cast<int64_t>(std::floor(center + support + 0.5)), in);
     double total = 0;
     double* const at = weights.data() + row * in;
     for (int64_t j = first; j < end; ++j) {
