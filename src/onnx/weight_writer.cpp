@@ -12,9 +12,11 @@ namespace {
 
 constexpr std::size_t kBlocks = 4;
 constexpr int64_t kBlockBytes = int64_t{2} << 20;
-// The kernel copies from file to file, or lets them share blocks, as fast as it can where pages come to lie on pages;
-// elsewhere it is faster to write a mapped file piece by piece.
+// The kernel copies from file to file, or lets them share blocks, as fast as it can where pages come to lie on pages.
+// Elsewhere it is faster to write a mapped file piece by piece, up to where so much waits for the disk that the kernel
+// slows down who writes.
 constexpr uint64_t kPage = 4096;
+constexpr uint64_t kQuicklyWritten = uint64_t{512} << 20;
 constexpr std::size_t kMappedPiece = std::size_t{1} << 20;
 constexpr int64_t kCacheLine = 64;
 
@@ -40,7 +42,7 @@ void write_as_it_lies(const TensorView& tensor, OutputFile& file) {
   std::span<const std::byte> rest(tensor.bytes(), stored_bytes(tensor));
   if (storage.file == nullptr) return file.write(rest);
   const auto offset = storage.file_offset + static_cast<uint64_t>(rest.data() - storage.data);
-  if (offset % kPage == file.size() % kPage) {
+  if (offset % kPage == file.size() % kPage || file.size() + rest.size() > kQuicklyWritten) {
     rest = rest.subspan(file.copy(storage.file->descriptor(), offset, rest.size()));
   }
   while (!rest.empty()) {
