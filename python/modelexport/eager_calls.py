@@ -12,6 +12,7 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from modelexport.export_branches import export_branches
+from modelexport.naming import named_modules
 
 Call = tuple[str, int]
 """A module call: dotted path (``""`` for the root) and call index in execution order."""
@@ -80,7 +81,7 @@ def record_calls(
     running: list[Call] = []
     handles = []
     names: dict[int, list[str]] = defaultdict(list)
-    for name, module in model.named_modules(remove_duplicate=False):
+    for name, module in named_modules(model):
         names[id(module)].append(name)
 
     def see(call: Call, tree: Any) -> list[torch.Tensor]:

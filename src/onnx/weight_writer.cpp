@@ -61,7 +61,8 @@ WeightWriter::WeightWriter(const std::vector<const TensorView*>& in_order) {
   std::copy_if(in_order.begin(), in_order.end(), std::back_inserter(strided_),
                [](const TensorView* tensor) { return !is_stored_as_it_lies(*tensor); });
   if (strided_.empty()) return;
-  for (std::size_t i = 0; i < kBlocks; ++i) empty_.push_back(std::make_unique_for_overwrite<std::byte[]>(kBlockBytes));
+  for (std::size_t i = 0; i < kBlocks; ++i)
+    empty_.push_back({std::make_unique_for_overwrite<std::byte[]>(kBlockBytes)});
   gatherer_ = std::thread([this] { gather_ahead(); });
 }
 
@@ -83,11 +84,10 @@ void WeightWriter::write(const TensorView& tensor, OutputFile& file) {
 }
 
 void WeightWriter::write_gathered(const TensorView& tensor, OutputFile& file) {
-  const int64_t step = elements_per_block(tensor);
-  for (int64_t first = 0; first < tensor.numel(); first += step) {
-    const auto count = static_cast<std::size_t>(std::min(step, tensor.numel() - first));
+  for (uint64_t written = 0; written < tensor.nbytes();) {
     Block block = wait_for(written_++);
-    file.write(std::span<const std::byte>(block.get(), count * size_of(tensor.dtype)));
+    file.write(std::span<const std::byte>(block.bytes.get(), block.size));
+    written += block.size;
     const std::lock_guard lock(mutex_);
     empty_.push_back(std::move(block));
     changed_.notify_all();
@@ -133,7 +133,8 @@ void WeightWriter::gather_next(std::unique_lock<std::mutex>& lock) {
   Block block = std::move(empty_.back());
   empty_.pop_back();
   lock.unlock();
-  part.tensor->gather(part.first, part.count, block.get());
+  part.tensor->gather(part.first, part.count, block.bytes.get());
+  block.size = static_cast<std::size_t>(part.count) * size_of(part.tensor->dtype);
   if (part.first + part.count == part.tensor->numel()) forget_mapped(*part.tensor);
   lock.lock();
   gathered_.emplace(part.number, std::move(block));

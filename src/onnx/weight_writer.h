@@ -27,7 +27,10 @@ class WeightWriter {
   void write(const TensorView& tensor, OutputFile& file);
 
  private:
-  using Block = std::unique_ptr<std::byte[]>;
+  struct Block {
+    std::unique_ptr<std::byte[]> bytes;
+    std::size_t size = 0;  // of what was gathered into it
+  };
   // The next elements of the strided tensors that nobody gathers yet.
   struct Part {
     const TensorView* tensor;
