@@ -6,7 +6,6 @@
 // [batch, positions, heads * size]. When only the first elements of the last axis are turned and the others put behind
 // them, it does that too.
 #include <algorithm>
-#include <cstring>
 #include <iterator>
 #include <map>
 #include <optional>
@@ -338,11 +337,8 @@ class RotaryFuser {
 
   ValueId add_ints(const std::vector<int64_t>& numbers) {
     const auto [known, is_new] = ints_.try_emplace(numbers, kNoValue);
-    if (!is_new) return known->second;
-    std::vector<std::byte> bytes(numbers.size() * sizeof(int64_t));
-    std::memcpy(bytes.data(), numbers.data(), bytes.size());
-    const auto size = static_cast<int64_t>(numbers.size());
-    return known->second = model_.add_initializer("", make_tensor(DType::Int64, {size}, std::move(bytes))).value;
+    if (is_new) known->second = passes::add_ints(model_, numbers);
+    return known->second;
   }
 
   // Each layer may see the same numbers in a constant of its own.

@@ -38,6 +38,10 @@ bool fold_pads(onnx::Model& model, const PassContext& context);
 bool drop_neutral(onnx::Model& model, const PassContext& context);
 // A product with a reciprocal becomes a quotient.
 bool divide(onnx::Model& model, const PassContext& context);
+// Linear layers, and what is computed row by row between them, work on matrices.
+bool flatten_rows(onnx::Model& model, const PassContext& context);
+// The product of two matrices and the sum with a bias become one Gemm.
+bool merge_bias(onnx::Model& model, const PassContext& context);
 // Nodes that compute the same thing become one, which belongs to the common ancestor of their modules.
 bool merge_equal_nodes(onnx::Model& model, const PassContext& context);
 

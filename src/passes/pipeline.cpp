@@ -9,6 +9,9 @@ void run_passes(onnx::Model& model, const PassContext& context) {
     for (const Pass pass : {fold_pads, fold_batch_norm, drop_neutral, merge_equal_nodes, divide}) pass(model, context);
   }
   if (!context.keep_layouts) transpose_weights(model, context);
+  if (context.optimize) {
+    for (const Pass pass : {flatten_rows, merge_reshapes, merge_bias}) pass(model, context);
+  }
   remove_dead(model, context);
 }
 

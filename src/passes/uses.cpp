@@ -1,6 +1,8 @@
 #include "passes/uses.h"
 
 #include <algorithm>
+#include <cstring>
+#include <utility>
 
 namespace modelexport::passes {
 
@@ -64,6 +66,13 @@ bool may_merge(const onnx::Node& first, onnx::Node& second, const PassContext& c
   if (first.scope != second.scope && !context.optimize) return false;
   share(second, first, context);
   return true;
+}
+
+onnx::ValueId add_ints(onnx::Model& model, const std::vector<int64_t>& numbers) {
+  std::vector<std::byte> bytes(numbers.size() * sizeof(int64_t));
+  std::memcpy(bytes.data(), numbers.data(), bytes.size());
+  const auto size = static_cast<int64_t>(numbers.size());
+  return model.add_initializer("", make_tensor(DType::Int64, {size}, std::move(bytes))).value;
 }
 
 void sweep(onnx::Model& model) {

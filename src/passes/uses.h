@@ -42,6 +42,8 @@ struct Readers {
 void share(onnx::Node& node, const onnx::Node& other, const PassContext& context);
 // Whether two nodes may become one, which stands where `second` does, and whose that is then.
 bool may_merge(const onnx::Node& first, onnx::Node& second, const PassContext& context);
+// A constant of shape [n].
+onnx::ValueId add_ints(onnx::Model& model, const std::vector<int64_t>& numbers);
 // Removes the nodes whose op_type was cleared.
 void sweep(onnx::Model& model);
 

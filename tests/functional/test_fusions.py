@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import onnx
@@ -130,3 +131,68 @@ def test_neutral_elements_are_not_written(tmp_path: Path) -> None:
     # What adds an axis stays, and so does what makes an output.
     assert operators(path).count("Add") == 2
     assert not {"Mul", "Sub"} & set(operators(path))
+
+
+class Block(torch.nn.Module):
+    """A transformer's layer: self-attention and two linear layers, with sums and normalisations between."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.q, self.k, self.v = (torch.nn.Linear(width, width) for _ in range(3))
+        self.out = torch.nn.Linear(width, width)
+        self.norm1, self.norm2 = torch.nn.LayerNorm(width), torch.nn.LayerNorm(width)
+        self.mlp = torch.nn.Sequential(
+            torch.nn.Linear(width, 2 * width), torch.nn.GELU(), torch.nn.Linear(2 * width, width)
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = (layer(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for layer in (self.q, self.k, self.v))
+        attended = torch.nn.functional.scaled_dot_product_attention(q, k, v)
+        x = self.norm1(x + self.out(attended.transpose(1, 2).flatten(2)))
+        return self.norm2(x + self.mlp(x))
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_linear_layers_work_on_matrices(dynamic: bool, tmp_path: Path) -> None:
+    """One Reshape at either end; those between are the attention's own, to its heads and back."""
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(Block(16, 4), Block(16, 4)).eval()
+    path = tmp_path / "model.onnx"
+    x = torch.randn(2, 5, 16)
+    axes = {"input": {0: "batch"}} if dynamic else None
+    modelexport.export(model, x, str(path), optimize=True, fallback=False, dynamic_axes=axes)
+    assert_parity(model, path, (x,), {})
+    if dynamic:
+        more = torch.randn(3, 5, 16)
+        assert_parity(model, path, (more,), {})
+    counts = Counter(operators(path))
+    assert counts["Gemm"] == 2 * 6
+    assert counts["MatMul"] == 2 * 2
+    assert dynamic or counts["Reshape"] == 2 * 4 + 2
+    # The one of three axes is slower than sum and normalisation apart.
+    assert "SkipLayerNormalization" not in optimised_operators(path)
+
+
+def test_what_mixes_rows_keeps_its_axes(tmp_path: Path) -> None:
+    class Mixing(torch.nn.Module):
+        """Linear layers with what works along or across the other axes between them."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = torch.nn.ModuleList(torch.nn.Linear(4, 4) for _ in range(6))
+
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            a = self.layers[0](x)
+            b = self.layers[1](a.softmax(1) + a.mean(1, keepdim=True))
+            c = self.layers[2](b.cumsum(0) * x[:1] + torch.arange(3.0)[:, None])
+            d = self.layers[3](torch.where(c > 0, c, c.amax(-1, keepdim=True)))
+            e = self.layers[4](d.reshape(3, 2, 4).relu()).reshape(2, 3, 4)
+            return a, self.layers[5](e).squeeze(-1), d.unsqueeze(1) @ d.unsqueeze(0).mT
+
+    torch.manual_seed(0)
+    model = Mixing().eval()
+    path = tmp_path / "model.onnx"
+    x = torch.randn(2, 3, 4)
+    modelexport.export(model, x, str(path), optimize=True, fallback=False)
+    assert_parity(model, path, (x,), {})
