@@ -16,6 +16,7 @@ from torch.fx.experimental import _config as fx_config
 from modelexport.dynamic import DynamicPlan
 from modelexport.export_branches import without_fast_path
 from modelexport.quiet import quiet
+from modelexport.recurrent import recurrent_shapes
 from modelexport.state import run_on_copies
 
 logger = logging.getLogger("modelexport")
@@ -66,7 +67,7 @@ def another_way(model: torch.nn.Module, plan: DynamicPlan) -> tuple[Attempt | No
 
 def _exported(model: torch.nn.Module, plan: DynamicPlan, strict: bool = False) -> ExportedProgram:
     args, kwargs = plan.call.args, plan.call.kwargs
-    with without_fast_path():
+    with without_fast_path(), recurrent_shapes():
         return torch.export.export(model, args, kwargs, dynamic_shapes=plan.dynamic_shapes, strict=strict)
 
 

@@ -216,3 +216,26 @@ def test_bad_shapes(path: Path) -> None:
         modelexport.export(Net(), torch.randn(1, 4), path, dynamic_shapes={"missing": {0: Dim("b")}})
     with pytest.raises(modelexport.InvalidInputError, match="dynamic_axes or dynamic_shapes, not both"):
         modelexport.export(Net(), torch.randn(1, 4), path, dynamic_shapes={"x": None}, dynamic_axes={"x": [0]})
+
+
+class Recurrent(nn.Module):
+    """A recurrent network over a sequence of any length, of which the last step and the final state are taken."""
+
+    def __init__(self, kind: type[nn.RNNBase], *, batch_first: bool) -> None:
+        super().__init__()
+        self.network = kind(4, 3, num_layers=2, bidirectional=True, batch_first=batch_first)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        sequence, state = self.network(x)
+        return sequence, (state[0] if isinstance(state, tuple) else state)[-1]
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+def test_the_length_of_a_recurrent_networks_sequence(kind: type[nn.RNNBase], batch_first: bool, path: Path) -> None:
+    model = Recurrent(kind, batch_first=batch_first).eval()
+    names = {0: "batch", 1: "length"} if batch_first else {0: "length", 1: "batch"}
+    modelexport.export(model, torch.randn(2, 5, 4), path, dynamic_axes={"x": names}, fallback=False)
+    for first, second in ((2, 5), (1, 1), (3, 8)):
+        x = torch.randn(first, second, 4)
+        assert_same(run(path, {"x": x}), model(x))
