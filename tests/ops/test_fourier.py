@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
+from .harness import check
 from .opinfo import check_sample, entries, samples
 
 # A sum of hundreds of products, each of numbers up to 9.
@@ -32,3 +34,11 @@ def test_signals_from_transforms_of_windows() -> None:
     assert real
     for sample in real:
         check_sample("istft", sample, opsets=(14, 20), tolerance=TOLERANCE)
+
+
+@pytest.mark.parametrize("length", [90, 200], ids=["cut", "filled up"])
+def test_a_signal_of_a_given_length(length: int) -> None:
+    def program(real: torch.Tensor, window: torch.Tensor) -> torch.Tensor:
+        return torch.istft(torch.view_as_complex(real), 32, 8, window=window, length=length)
+
+    check(program, torch.rand(2, 17, 13, 2), torch.hann_window(32), opsets=(14, 20), tolerance=TOLERANCE)

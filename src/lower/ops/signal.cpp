@@ -99,7 +99,9 @@ Values istft(Context& c) {
   const Size end = c.has("length") ? Size(start + c.integer("length")) : b.size_sub(total, start);
   const auto cut = [&](V x) { return b.slice(x, 2, start, end); };
   const V result = b.squeeze(b.div(cut(signal), cut(cover)), batched ? Axes{1} : Axes{0, 1});
-  if (!c.has("length")) return {result};
+  if (!c.has("length") || (total.is_static() && total.value >= end.value)) return {result};
+  // Past the last window torch fills up with zeros. A ConvTranspose's result has no known shape, but its rank.
+  b.refine(result, dtype, onnx::Shape(batched ? 2 : 1));
   return {resized(b, result, batched ? 1 : 0, c.integer("length"))};
 }
 
