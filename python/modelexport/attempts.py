@@ -14,7 +14,7 @@ from torch.export import ExportedProgram, draft_export
 from torch.fx.experimental import _config as fx_config
 
 from modelexport.dynamic import DynamicPlan
-from modelexport.export_branches import without_fast_path
+from modelexport.export_branches import without_argument_checks, without_fast_path
 from modelexport.quiet import quiet
 from modelexport.recurrent import recurrent_shapes
 from modelexport.state import run_on_copies
@@ -67,7 +67,7 @@ def another_way(model: torch.nn.Module, plan: DynamicPlan) -> tuple[Attempt | No
 
 def _exported(model: torch.nn.Module, plan: DynamicPlan, strict: bool = False) -> ExportedProgram:
     args, kwargs = plan.call.args, plan.call.kwargs
-    with without_fast_path(), recurrent_shapes():
+    with without_fast_path(), without_argument_checks(), recurrent_shapes():
         return torch.export.export(model, args, kwargs, dynamic_shapes=plan.dynamic_shapes, strict=strict)
 
 
@@ -79,7 +79,7 @@ def _drafted(model: torch.nn.Module, plan: DynamicPlan) -> Attempt:
     """The draft, refused where its own assertions fail on the example inputs."""
     # torch 2.13 computes along with the example's values, but leaves those of parameters unset: it copies plain tensors
     # alone.
-    with without_fast_path(), mock.patch.object(meta_utils, "_safe_copy", _copy_values):
+    with without_fast_path(), without_argument_checks(), mock.patch.object(meta_utils, "_safe_copy", _copy_values):
         program = draft_export(model, plan.call.args, plan.call.kwargs, dynamic_shapes=plan.dynamic_shapes)
     run_on_copies(program.module(), plan.call)
     report: Any = program._report  # type: ignore[attr-defined]

@@ -45,6 +45,15 @@ class Refusing(nn.Module):
         return x
 
 
+class Likelihood(nn.Module):
+    """Distributions, which by default look whether their arguments are in order."""
+
+    def forward(self, mean: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
+        normal = torch.distributions.Normal(mean, spread.exp())
+        choice = torch.distributions.Categorical(logits=mean)
+        return normal.log_prob(spread), choice.log_prob(spread.argmax(-1))
+
+
 class Model(nn.Module):
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
@@ -148,6 +157,18 @@ def test_nothing_can_capture_it(path: Path) -> None:
 def test_no_other_way_when_fallbacks_are_off(inner: nn.Module, path: Path) -> None:
     with pytest.raises(modelexport.CaptureError, match=r"torch\.export cannot capture Model: \w+ in blocks\.1: "):
         modelexport.export(Model(inner), torch.rand(2, 4), path, fallback=False)
+
+
+@pytest.mark.parametrize("capture", ["trace", "export"])
+def test_distributions(capture: str, path: Path) -> None:
+    model = Likelihood()
+    draws = [(torch.randn(3, 4), torch.randn(3, 4)) for _ in range(2)]
+    result = modelexport.export(model, draws[0], path, capture=capture, fallback=False)
+    assert result["capture"]["by"] == {"trace": "trace", "export": "torch.export"}[capture]
+    for mean, spread in draws:
+        assert_same(run(path, {"mean": mean, "spread": spread}), model(mean, spread))
+    with pytest.raises(ValueError, match="constraint"):
+        torch.distributions.Normal(0.0, -1.0)
 
 
 def test_a_draft_does_not_hide_a_wrong_dynamic_axis(path: Path) -> None:
