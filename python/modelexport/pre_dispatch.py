@@ -1,7 +1,8 @@
 """Every operator that Python code calls, before composite ones are taken apart.
 
-The only file that uses torch's private pre-dispatch modes. torch installs there only three classes of modes; a subclass
-of one of them passes. :func:`unavailable` tries it on the installed torch.
+The only file that uses torch's private Python dispatcher: it asks, for each operator and dispatch key, which Python
+function to call. The key before all others, which torch.export uses too, is switched on for the thread, and answered
+here. :func:`unavailable` tries it on the installed torch.
 """
 
 from __future__ import annotations
@@ -13,10 +14,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import _ops
 from torch._dispatch.python import enable_python_dispatcher
 from torch._ops import OpOverload
-from torch._subclasses.schema_check_mode import SchemaCheckMode
 
 Call = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 """``call(operator, args, kwargs)`` runs an operator and returns what it returns."""
@@ -24,10 +23,7 @@ Call = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 
 _KEY = torch._C.DispatchKey.PreDispatch
 _PYTHON = torch._C.DispatchKey.Python
-
-
-class _Mode(SchemaCheckMode):  # type: ignore[no-untyped-call]
-    """Says to torch that there is something to do before dispatch; what it is, is said for each operator."""
+_PYTHON_DISPATCHER = torch._C.DispatchKey.PythonDispatcher
 
 
 @contextlib.contextmanager
@@ -35,34 +31,52 @@ def calls_go_to(call: Call) -> Iterator[None]:
     """Sends every operator that this thread calls to ``call``; what ``call`` itself calls runs as always."""
     thread = threading.get_ident()
     look_up = OpOverload._get_dispatch
-    as_always = torch._C._DisablePythonDispatcher
+    include = torch._C._dispatch_tls_set_dispatch_key_included
+    exclude = torch._C._dispatch_tls_set_dispatch_key_excluded
     is_excluded = torch._C._dispatch_tls_is_dispatch_key_excluded
-    kernels: dict[OpOverload[..., Any], Callable[..., Any]] = {}
+    changed: list[OpOverload[..., Any]] = []
 
     def kernel(operator: OpOverload[..., Any]) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:
-            with as_always():
+            if is_not_ours():
+                operator._dispatch_cache.pop(_KEY, None)
+                answer: Any = look_up(operator, _KEY)
+                is_key = isinstance(answer, torch._C.DispatchKey)
+                return operator._op_dk(answer, *args, **kwargs) if is_key else answer(*args, **kwargs)
+            exclude(_PYTHON_DISPATCHER, True)
+            exclude(_KEY, True)
+            try:
                 return call(operator, args, kwargs)
+            finally:
+                exclude(_KEY, False)
+                exclude(_PYTHON_DISPATCHER, False)
 
         return run
 
+    def is_not_ours() -> bool:
+        # What torch calls with modes switched off (torch.tensor fills a tensor so) is not for us, nor are other threads
+        # that use torch's Python dispatcher.
+        return is_excluded(_PYTHON) or threading.get_ident() != thread
+
     def get_dispatch(operator: OpOverload[..., Any], key: torch._C.DispatchKey) -> Any:
-        # torch asks this at each call before dispatch; its own answer is slow, and pops and pushes the mode. What torch
-        # calls with modes switched off (torch.tensor fills a tensor so) is not for us either.
-        if key != _KEY or is_excluded(_PYTHON) or threading.get_ident() != thread:
+        # torch asks this before dispatch where it has kept no answer; for this key it keeps none, but finds it anew at
+        # each call, slowly.
+        if key != _KEY or is_not_ours():
             return look_up(operator, key)
-        if operator not in kernels:
-            kernels[operator] = kernel(operator)
-        return kernels[operator]
+        operator._dispatch_cache[key] = kernel(operator)
+        changed.append(operator)
+        return operator._dispatch_cache[key]
 
     with enable_python_dispatcher():
-        _ops._set_mode_pre_dispatch(_Mode())  # type: ignore[no-untyped-call]
+        include(_KEY, True)
         OpOverload._get_dispatch = get_dispatch  # type: ignore[method-assign, assignment]
         try:
             yield
         finally:
             OpOverload._get_dispatch = look_up  # type: ignore[method-assign]
-            _ops.unset_mode_pre_dispatch(None, schema_check=True)  # type: ignore[no-untyped-call]
+            for operator in changed:
+                operator._dispatch_cache.pop(_KEY, None)
+            include(_KEY, False)
 
 
 @functools.cache

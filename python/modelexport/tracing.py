@@ -26,6 +26,7 @@ from modelexport import _core, pre_dispatch
 from modelexport.attributes import Attributes
 from modelexport.containers import register_containers
 from modelexport.data_guards import guarded
+from modelexport.exceptions import ModelExportError
 from modelexport.export_branches import export_branches
 from modelexport.inputs import CallInputs
 from modelexport.naming import named_modules, placeholder_names, qualified_class_name
@@ -105,7 +106,7 @@ class Trace:
                 "is_constant": self._is_constant,
                 "storage": lambda tensor: _STORAGE(tensor)._cdata,
                 "watch": _watched,
-                "surroundings": _surroundings,
+                "surroundings": _SURROUNDINGS,
             },
             set(UNWATCHED),
         )
@@ -117,6 +118,7 @@ class Trace:
                 self.recorder.add_module(module, path, qualified_class_name(type(module)))
             self._name_inputs(call, state)
             self._add_outputs(self._run(model, modules, state))
+            self._build()
 
     # ---- what tensors and modules are --------------------------------------------------------------------------------
 
@@ -128,7 +130,7 @@ class Trace:
         for leaf in leaves:
             value = leaf.value
             if leaf.is_tensor:
-                _check_plain(value, f"the input {leaf.name!r}")
+                _check_plain(value, "input", leaf.name)
                 if _STORAGE(value)._cdata in taken:
                     value = value.detach().clone()
                 taken.add(_STORAGE(value)._cdata)
@@ -183,6 +185,12 @@ class Trace:
                 self.recorder.add_output(leaf)
         except _Stop:
             raise NotTraceableError(f"{self._reason} and is returned") from None
+
+    def _build(self) -> None:
+        try:
+            self.recorder.build()
+        except ModelExportError as error:
+            raise NotTraceableError(str(error)) from None
 
     # ---- what the recorder and the guards say ------------------------------------------------------------------------
 
@@ -261,13 +269,11 @@ def _is_assigning(frame: types.FrameType | None) -> bool:
 # ---- surroundings ----------------------------------------------------------------------------------------------------
 
 
-def _surroundings() -> str | None:
-    """Why a call cannot be recorded here."""
-    if torch._C._functorch.peek_interpreter_stack() is not None:
-        return "a functorch transform (vmap, grad, ...) runs"
-    if torch._C._is_any_autocast_enabled():
-        return "autocast is on"
-    return None
+# Questions whose answer says that calls cannot be recorded, and why.
+_SURROUNDINGS = {
+    torch._C._functorch.peek_interpreter_stack: "a functorch transform (vmap, grad, ...) runs",
+    torch._C._is_any_autocast_enabled: "autocast is on",
+}
 
 
 def _check_model(modules: Modules) -> None:
@@ -285,14 +291,14 @@ def _check_model(modules: Modules) -> None:
             raise NotTraceableError(f"{path or 'the model'} is compiled")
         for name, tensor in (*module._parameters.items(), *module._buffers.items()):
             if tensor is not None:
-                _check_plain(tensor, f"{path}.{name}".lstrip("."))
+                _check_plain(tensor, path, name)
 
 
-def _check_plain(tensor: torch.Tensor, name: str) -> None:
+def _check_plain(tensor: torch.Tensor, owner: str, name: str) -> None:
     if type(tensor) not in (torch.Tensor, torch.nn.Parameter) and not isinstance(tensor, torch.nn.Buffer):
-        raise NotTraceableError(f"{name} is a {type(tensor).__name__}")
-    if tensor.layout != torch.strided or tensor.is_quantized or tensor.device.type == "meta":
-        raise NotTraceableError(f"{name} is no dense tensor with data")
+        raise NotTraceableError(f"{owner}.{name} is a {type(tensor).__name__}".lstrip("."))
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
+        raise NotTraceableError(f"{owner}.{name} is no dense tensor with data".lstrip("."))
 
 
 def _version(tensor: torch.Tensor) -> int:

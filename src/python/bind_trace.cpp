@@ -19,7 +19,11 @@ namespace modelexport::python {
 namespace {
 
 TraceHooks read_hooks(const nb::dict& given) {
-  return {given["stop"], given["read"], given["is_constant"], given["storage"], given["watch"], given["surroundings"]};
+  TraceHooks hooks{given["stop"], given["read"], given["is_constant"], given["storage"], given["watch"], {}};
+  for (auto [question, why] : nb::borrow<nb::dict>(given["surroundings"])) {
+    hooks.surroundings.emplace_back(nb::borrow(question), nb::cast<std::string>(why));
+  }
+  return hooks;
 }
 
 }  // namespace
@@ -49,6 +53,7 @@ void bind_trace(nb::module_& module) {
       .def("depends", &TraceRecorder::depends, nb::arg("tensor"))
       .def("add_output", &TraceRecorder::add_output, nb::arg("leaf").none())
       .def("finish", &TraceRecorder::finish)
+      .def("build", &TraceRecorder::build)
       .def_prop_ro("saved", &TraceRecorder::saved);
   nb::class_<ObjectSnapshot>(module, "ObjectSnapshot",
                              "The attributes of objects at one moment, to compare and restore.")

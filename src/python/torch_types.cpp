@@ -109,10 +109,14 @@ std::vector<Dim> TorchTypes::dims(nb::handle sizes) {
 }
 
 program::Value TorchTypes::tensor_value(nb::handle tensor) {
+  return tensor_value(tensor.attr(dtype_name_), tensor.attr(shape_name_), tensor.attr(stride_name_)());
+}
+
+program::Value TorchTypes::tensor_value(nb::handle torch_dtype, nb::handle sizes, nb::handle strides) {
   program::Value value;
-  value.dtype = dtype(tensor.attr(dtype_name_));
-  value.sizes = dims(tensor.attr(shape_name_));
-  value.strides = dims(tensor.attr(stride_name_)());
+  value.dtype = dtype(torch_dtype);
+  value.sizes = dims(sizes);
+  value.strides = dims(strides);
   return value;
 }
 

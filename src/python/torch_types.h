@@ -46,6 +46,8 @@ class TorchTypes {
   program::Dim dim(nb::handle size);
   // What torch recorded of a tensor (a FakeTensor in meta['val']).
   program::Value tensor_value(nb::handle tensor);
+  // The same of a tensor's dtype, shape and strides.
+  program::Value tensor_value(nb::handle torch_dtype, nb::handle sizes, nb::handle strides);
   // A real tensor's memory, without a copy where it lies on the CPU; tensors that share a storage share it here.
   // Throws Error naming `name` when there is no plain memory to look at.
   TensorView weight(nb::handle tensor, std::string_view name);

@@ -5,18 +5,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "program/arguments.h"
 #include "python/stopwatch.h"
 #include "support/error.h"
 
 namespace modelexport::python {
 
-using program::Argument;
-using program::Arguments;
 using program::InputKind;
-using program::NamedArgument;
 using program::ValueId;
-using program::ValueRef;
 
 namespace {
 
@@ -46,9 +41,8 @@ bool is_number(nb::handle object) {
 
 bool is_sequence(nb::handle object) { return PyTuple_Check(object.ptr()) || PyList_Check(object.ptr()); }
 
-// Statistics that a normalisation writes when it trains, though its schema does not say so.
-bool is_statistic(const std::string& name) { return name == "running_mean" || name == "running_var"; }
-bool is_training_flag(const std::string& name) { return name == "training" || name == "use_input_stats"; }
+// Of an input of the program that is no tensor.
+constexpr std::size_t kNoState = ~std::size_t{0};
 
 template <typename Visit>
 void for_each_argument(nb::handle args, nb::handle kwargs, const std::vector<std::string>& names, const Visit& visit) {
@@ -71,17 +65,13 @@ TraceRecorder::TraceRecorder(TraceHooks hooks, program::SchemaLookup lookup, std
   tensor_type_ = torch.attr("Tensor");
   parameter_type_ = torch.attr("nn").attr("Parameter");
   buffer_type_ = torch.attr("nn").attr("Buffer");
-  sizes_tag_ = torch.attr("Tag").attr("dynamic_output_shape");
-  random_tag_ = torch.attr("Tag").attr("nondeterministic_seeded");
 }
 
 // ---- modules --------------------------------------------------------------------------------------------------------
 
 void TraceRecorder::add_module(nb::handle module, std::string path, std::string qualified_class) {
   add_tensors(module, path.empty() ? "" : path + ".");
-  Module& known = modules_[module.ptr()];
-  known.names.push_back({std::move(path)});
-  known.qualified_class = std::move(qualified_class);
+  modules_.add(module, std::move(path), std::move(qualified_class));
 }
 
 void TraceRecorder::add_tensors(nb::handle module, const std::string& start) {
@@ -98,35 +88,6 @@ void TraceRecorder::add_tensors(nb::handle module, const std::string& start) {
   for (auto [name, value] : attributes) {
     if (is_tensor(value)) add_state(value, InputKind::Constant, start + std::string(text_of(name)), false);
   }
-}
-
-TraceRecorder::ModuleName& TraceRecorder::called_name(Module& called) {
-  if (called.names.size() == 1) return called.names.front();
-  const std::string below = module_path().empty() ? "" : module_path() + ".";
-  const auto is_below = [&](const ModuleName& name) { return name.path.starts_with(below); };
-  if (std::ranges::count_if(called.names, is_below) != 1) {
-    hooks_.stop(fmt::format("{} is also known as {}, and only torch.export tells them apart", called.names[0].path,
-                            called.names[1].path));
-  }
-  return *std::ranges::find_if(called.names, is_below);
-}
-
-void TraceRecorder::enter(nb::handle module) {
-  const Stopwatch watch(scope_seconds_);
-  const auto found = modules_.find(module.ptr());
-  ScopeId scope = scope_;
-  if (found != modules_.end()) {
-    ModuleName& name = called_name(found->second);
-    const uint32_t call = name.calls++;
-    scope =
-        name.path.empty() ? kRootScope : program_.modules.enter(scope_, name.path, found->second.qualified_class, call);
-  }
-  outer_scopes_.push_back(std::exchange(scope_, scope));
-}
-
-void TraceRecorder::leave() {
-  scope_ = outer_scopes_.back();
-  outer_scopes_.pop_back();
 }
 
 // ---- tensors --------------------------------------------------------------------------------------------------------
@@ -148,22 +109,18 @@ void TraceRecorder::bind(nb::handle tensor, ValueId value) {
 }
 
 ValueId TraceRecorder::add_value(nb::handle tensor, bool depends) {
-  const ValueId id = builder_.add_value(types_.tensor_value(tensor));
-  depends_.resize(id + 1);
-  depends_[id] = depends;
+  const ValueId id = log_.add_value(tensor);
+  depends_.push_back(depends);
   return id;
 }
 
 void TraceRecorder::add_input(nb::handle leaf, std::string name) {
-  program::Input input;
   if (!types_.is_tensor(leaf)) {
-    input.constant = types_.constant(leaf);
-    return builder_.add_input(std::move(input));
+    inputs_.push_back({kNoState, program::kNoValue, nb::borrow(leaf)});
+    return;
   }
-  input.value = add_value(leaf, true);
-  builder_.graph().values[input.value].name = name;
-  bind(leaf, input.value);
-  builder_.add_input(std::move(input));
+  inputs_.push_back({states_.size(), add_value(leaf, true), {}});
+  bind(leaf, inputs_.back().value);
   states_.push_back({nb::borrow(leaf), InputKind::UserInput, std::move(name), true});
 }
 
@@ -179,17 +136,10 @@ void TraceRecorder::add_constant(nb::handle tensor) {
   }
 }
 
-ValueId TraceRecorder::add_state_input(State& state) {
-  program::Input input;
-  input.kind = state.kind;
-  input.target = state.name;
-  input.persistent = state.persistent;
-  input.value = add_value(state.tensor, false);
-  builder_.graph().values[input.value].name = state.name;
-  bind(state.tensor, input.value);
-  weights_.emplace_back(builder_.graph().inputs.size(), static_cast<std::size_t>(&state - states_.data()));
-  const ValueId value = input.value;
-  builder_.add_input(std::move(input));
+ValueId TraceRecorder::add_state_input(std::size_t state) {
+  const ValueId value = add_value(states_[state].tensor, false);
+  bind(states_[state].tensor, value);
+  inputs_.push_back({state, value, {}});
   return value;
 }
 
@@ -204,7 +154,7 @@ ValueId TraceRecorder::tensor_argument(nb::handle tensor) {
   if (const Binding* bound = binding_of(tensor)) {
     value = bound->value;
   } else if (const auto state = state_of_.find(tensor.ptr()); state != state_of_.end()) {
-    value = add_state_input(states_[state->second]);
+    value = add_state_input(state->second);
   } else {
     value = unknown_tensor(tensor);
   }
@@ -222,89 +172,61 @@ ValueId TraceRecorder::unknown_tensor(nb::handle tensor) {
                             text_of(str_of(nb::list(tensor.attr("shape"))))));
   }
   add_constant(tensor);
-  return add_state_input(states_[state_of_.at(tensor.ptr())]);
+  return add_state_input(state_of_.at(tensor.ptr()));
 }
 
 // ---- calls ----------------------------------------------------------------------------------------------------------
 
-const TraceRecorder::Operator& TraceRecorder::operator_of(nb::handle function) {
-  // Operators are torch's for good, so what is known of them serves later traces too. Never freed: when the process
-  // ends, the interpreter goes before this would.
-  static auto& operators = *new std::unordered_map<PyObject*, Operator>;
-  if (const auto found = operators.find(function.ptr()); found != operators.end()) return found->second;
-  Operator op;
-  op.overload = nb::borrow(function);
-  op.run = function.attr("_op");
-  op.name = nb::cast<std::string>(function.attr("name")());
-  const nb::object schema = function.attr("_schema");
-  op.schema_text = text_of(str_of(schema));
-  for (nb::handle argument : schema.attr("arguments")) {
-    const nb::object alias = argument.attr("alias_info");
-    op.argument_names.emplace_back(text_of(argument.attr("name")));
-    op.is_written.push_back(!alias.is_none() && nb::cast<bool>(alias.attr("is_write")));
+void TraceRecorder::add_argument(nb::handle object) {
+  if (is_tensor(object)) {
+    log_.add_argument(tensor_argument(object));
+  } else if (is_sequence(object)) {
+    log_.add_list(nb::len(object));
+    for (nb::handle item : object) add_argument(item);
+  } else {
+    log_.add_constant(object);
   }
-  op.mutates = std::ranges::find(op.is_written, true) != op.is_written.end();
-  op.lifts = op.name == "aten::lift_fresh";
-  op.keeps_statistics = std::ranges::any_of(op.argument_names, is_statistic);
-  op.is_random = PySequence_Contains(function.attr("tags").ptr(), random_tag_.ptr()) == 1;
-  op.sizes_from_data = PySequence_Contains(function.attr("tags").ptr(), sizes_tag_.ptr()) == 1;
-  op.is_composite = nb::cast<bool>(function.attr("_can_decompose")());
+}
+
+nb::object TraceRecorder::call(nb::handle function, const nb::tuple& args, const nb::dict& kwargs) {
+  const TraceOperator& op = trace_operator(function);
   // Whether the sizes of its results follow from data, only its author knows, or the op table.
   if (!op.name.starts_with("aten::") && !builder_.knows(op.name)) {
-    op.refusal = fmt::format("{} is an operator of another library", op.name);
+    hooks_.stop(fmt::format("{} is an operator of another library", op.name));
   }
-  return operators.emplace(function.ptr(), std::move(op)).first->second;
-}
-
-Argument TraceRecorder::argument(nb::handle object) {
-  if (is_tensor(object)) return {ValueRef{tensor_argument(object)}};
-  if (!is_sequence(object)) return types_.constant(object);
-  Arguments items;
-  for (nb::handle item : object) items.push_back(argument(item));
-  return {std::move(items)};
-}
-
-nb::object TraceRecorder::call(nb::handle function, nb::tuple args, nb::dict kwargs) {
-  try {
-    const Operator& op = operator_of(function);
-    if (!op.refusal.empty()) hooks_.stop(op.refusal);
-    if (const nb::object why = hooks_.surroundings(); !why.is_none()) hooks_.stop(why);
-    args_depend_ = false;
-    lifts_ = op.lifts;
-    std::vector<Argument> positional;
-    positional.reserve(args.size());
-    for (nb::handle item : args) positional.push_back(argument(item));
-    std::vector<NamedArgument> keyword;
-    for (auto [key, item] : kwargs) keyword.push_back({std::string(text_of(key)), argument(item)});
-    const bool depends = args_depend_ || op.is_random;
-    if (sizes_depend(op, positional)) hooks_.read(fmt::format("{} has as many results as the data says", op.name));
-    save_written(op, args, kwargs);
-
-    nb::object result = run(op, args, kwargs);
-    std::vector<ValueId> outputs;
-    if (!add_results(op, result, depends, outputs)) return result;
-    const std::string_view schema = builder_.knows(op.name) ? std::string_view() : op.schema_text;
-    builder_.call(op.name, schema, std::move(positional), std::move(keyword), std::move(outputs), scope_, true);
-    return result;
-  } catch (const Error& error) {
-    hooks_.stop(error.what());
-    throw;
+  for (const auto& [question, why] : hooks_.surroundings) {
+    if (PyObject_IsTrue(nb::object(question()).ptr()) == 1) hooks_.stop(why);
   }
+  args_depend_ = false;
+  lifts_ = op.lifts;
+  log_.drop_call();  // what a call that failed has left
+  for (nb::handle item : args) add_argument(item);
+  for (auto [key, item] : kwargs) {
+    log_.add_keyword(key);
+    add_argument(item);
+  }
+  const bool depends = args_depend_ || op.is_random;
+  if (sizes_depend(op, args)) hooks_.read(fmt::format("{} has as many results as the data says", op.name));
+  save_written(op, args, kwargs);
+
+  nb::object result = run(op, args, kwargs);
+  if (add_results(op, result, depends)) log_.end_call(op, modules_.running());
+  return result;
 }
 
-bool TraceRecorder::sizes_depend(const Operator& op, const std::vector<Argument>& positional) const {
+bool TraceRecorder::sizes_depend(const TraceOperator& op, nb::handle args) {
   if (!op.sizes_from_data || !args_depend_) return false;
   if (op.name != "aten::index.Tensor") return true;
   // Only masks say how many elements there are.
-  bool is_mask = false;
-  program::for_each<ValueRef>(positional.at(1), [&](ValueRef index) {
-    const DType dtype = program_.main().values[index.id].dtype;
-    is_mask = is_mask || ((dtype == DType::Bool || dtype == DType::UInt8) && (all_depend_ || depends_[index.id]));
-  });
-  return is_mask;
+  for (nb::handle index : nb::object(args[1])) {
+    if (!is_tensor(index) || !depends(index)) continue;
+    const DType dtype = types_.dtype(index.attr("dtype"));
+    if (dtype == DType::Bool || dtype == DType::UInt8) return true;
+  }
+  return false;
 }
 
-nb::object TraceRecorder::run(const Operator& op, nb::handle args, nb::handle kwargs) {
+nb::object TraceRecorder::run(const TraceOperator& op, nb::handle args, nb::handle kwargs) {
   nb::object result;
   bool reads = false;
   {
@@ -318,7 +240,7 @@ nb::object TraceRecorder::run(const Operator& op, nb::handle args, nb::handle kw
   return result;
 }
 
-bool TraceRecorder::add_results(const Operator& op, nb::handle result, bool depends, std::vector<ValueId>& ids) {
+bool TraceRecorder::add_results(const TraceOperator& op, nb::handle result, bool depends) {
   if (is_number(result)) {
     if (depends) hooks_.read(fmt::format("{} gives Python a number", op.name));
     return false;
@@ -328,16 +250,16 @@ bool TraceRecorder::add_results(const Operator& op, nb::handle result, bool depe
     return true;
   }
   if (!is_sequence(result)) {
-    ids.push_back(add_result(op, result, depends));
+    log_.add_result(add_result(op, result, depends));
     return true;
   }
   for (nb::handle item : result) {
-    if (!add_results(op, item, depends, ids)) fail(fmt::format("{} returns tensors and numbers", op.name));
+    if (!add_results(op, item, depends)) hooks_.stop(fmt::format("{} returns tensors and numbers", op.name));
   }
   return true;
 }
 
-ValueId TraceRecorder::add_result(const Operator& op, nb::handle result, bool depends) {
+ValueId TraceRecorder::add_result(const TraceOperator& op, nb::handle result, bool depends) {
   const Binding* known = binding_of(result);
   if (known != nullptr && op.mutates && depends && !depends_[known->value]) all_depend_ = true;
   const ValueId value = add_value(result, depends || (known != nullptr && depends_[known->value]));
@@ -348,7 +270,7 @@ ValueId TraceRecorder::add_result(const Operator& op, nb::handle result, bool de
 
 // ---- state that is written ------------------------------------------------------------------------------------------
 
-void TraceRecorder::save_written(const Operator& op, nb::handle args, nb::handle kwargs) {
+void TraceRecorder::save_written(const TraceOperator& op, nb::handle args, nb::handle kwargs) {
   if (op.mutates) {
     for_each_argument(args, kwargs, op.argument_names, [&](std::size_t index, nb::handle item) {
       if (index >= op.is_written.size() || !op.is_written[index]) return;
@@ -394,16 +316,43 @@ nb::list TraceRecorder::saved() const {
 // ---- results --------------------------------------------------------------------------------------------------------
 
 void TraceRecorder::add_output(nb::handle leaf) {
-  program::Output output;
-  output.value = argument(leaf);
-  builder_.add_output(std::move(output));
+  add_argument(leaf);
+  log_.end_output();
+}
+
+void TraceRecorder::build() {
+  std::vector<ScopeId> scopes;
+  {
+    const Stopwatch watch(scope_seconds_);
+    scopes = modules_.scopes(program_.modules);
+  }
+  log_.build(builder_, types_, scopes);
+  build_inputs();
+}
+
+void TraceRecorder::build_inputs() {
+  for (const InputNote& note : inputs_) {
+    program::Input input;
+    input.value = note.value;
+    if (note.state == kNoState) {
+      input.constant = types_.constant(note.constant);
+    } else {
+      const State& state = states_[note.state];
+      builder_.graph().values[note.value].name = state.name;
+      input.kind = state.kind;
+      input.persistent = state.persistent;
+      if (state.kind != InputKind::UserInput) input.target = state.name;
+    }
+    builder_.add_input(std::move(input));
+  }
 }
 
 program::Program TraceRecorder::take_program() {
-  for (const auto& [input, state] : weights_) {
-    program_.main().inputs[input].weight = types_.weight(states_[state].tensor, states_[state].name);
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    program::Input& input = program_.main().inputs[i];
+    if (input.kind == InputKind::UserInput) continue;
+    input.weight = types_.weight(states_[inputs_[i].state].tensor, input.target);
   }
-  weights_.clear();
   return std::move(program_);
 }
 

@@ -160,7 +160,8 @@ def test_no_other_way_when_fallbacks_are_off(inner: nn.Module, path: Path) -> No
 
 
 @pytest.mark.parametrize("capture", ["trace", "export"])
-def test_distributions(capture: str, path: Path) -> None:
+def test_distributions(capture: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.distributions.Distribution, "_validate_args", True)  # torch's tracers may switch it off
     model = Likelihood()
     draws = [(torch.randn(3, 4), torch.randn(3, 4)) for _ in range(2)]
     result = modelexport.export(model, draws[0], path, capture=capture, fallback=False)

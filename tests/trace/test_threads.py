@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 import modelexport
+from modelexport import pre_dispatch
 from tests.models.parity import assert_parity
 
 
@@ -50,3 +52,21 @@ def test_many_at_once(tmp_path: Path) -> None:
         assert_parity(model, path, (torch.randn(2, 8),), {})
     assert nn.Module._call_impl is call_impl
     assert torch._ops.OpOverload._get_dispatch is look_up
+
+
+def test_another_thread_captures_meanwhile() -> None:
+    relu = torch.ops.aten.relu.default
+    seen = []
+
+    def call(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        seen.append(operator)
+        return operator(*args, **kwargs)
+
+    x = torch.ones(2)
+    with torch.no_grad(), pre_dispatch.calls_go_to(call), ThreadPoolExecutor(1) as pool:
+        x.relu()
+        program = pool.submit(torch.export.export, nn.ReLU(), (x,)).result()
+        x.relu()
+    assert [node.target for node in program.graph.nodes if node.op == "call_function"] == [relu]
+    assert seen == [relu, relu]
+    assert torch._C.DispatchKey.PreDispatch not in relu._dispatch_cache

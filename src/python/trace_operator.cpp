@@ -1,0 +1,48 @@
+#include "python/trace_operator.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include "python/torch_types.h"
+
+namespace modelexport::python {
+
+namespace {
+
+bool has_tag(nb::handle overload, const char* tag) {
+  const nb::object tags = nb::module_::import_("torch").attr("Tag");
+  return PySequence_Contains(overload.attr("tags").ptr(), nb::object(tags.attr(tag)).ptr()) == 1;
+}
+
+TraceOperator read(nb::handle overload) {
+  TraceOperator op;
+  op.overload = nb::borrow(overload);
+  op.run = overload.attr("_op");
+  op.name = nb::cast<std::string>(overload.attr("name")());
+  const nb::object schema = overload.attr("_schema");
+  op.schema_text = text_of(str_of(schema));
+  for (nb::handle argument : schema.attr("arguments")) {
+    const nb::object alias = argument.attr("alias_info");
+    op.argument_names.emplace_back(text_of(argument.attr("name")));
+    op.is_written.push_back(!alias.is_none() && nb::cast<bool>(alias.attr("is_write")));
+  }
+  op.mutates = std::ranges::find(op.is_written, true) != op.is_written.end();
+  op.lifts = op.name == "aten::lift_fresh";
+  op.keeps_statistics = std::ranges::any_of(op.argument_names, is_statistic);
+  op.is_random = has_tag(overload, "nondeterministic_seeded");
+  op.sizes_from_data = has_tag(overload, "dynamic_output_shape");
+  op.is_composite = nb::cast<bool>(overload.attr("_can_decompose")());
+  return op;
+}
+
+}  // namespace
+
+const TraceOperator& trace_operator(nb::handle overload) {
+  // Operators are torch's for good. Never freed: when the process ends, the interpreter goes before this would.
+  static auto& operators = *new std::unordered_map<PyObject*, TraceOperator>;
+  if (const auto found = operators.find(overload.ptr()); found != operators.end()) return found->second;
+  return operators.emplace(overload.ptr(), read(overload)).first->second;
+}
+
+}  // namespace modelexport::python
