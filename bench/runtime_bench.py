@@ -98,11 +98,11 @@ def measure(repeat: int, name: str) -> Measured:
         try:
             modelexport.export(model, given, str(ours), optimize=True, fallback=False)
             torch.onnx.export(model, kwargs=given, f=str(theirs), dynamo=True, verbose=False)
-        except Exception as problem:
+            megabytes = sum(weight.nbytes for weight in model.parameters()) / 2**20
+            del model
+            times = run_in_turn([ours, theirs], list(given.values()), repeat)
+        except Exception as problem:  # of an export, or of onnxruntime with one of the files
             return Measured(problem=f"{type(problem).__name__}: {' '.join(str(problem).split())[:200]}")
-        megabytes = sum(weight.nbytes for weight in model.parameters()) / 2**20
-        del model
-        times = run_in_turn([ours, theirs], list(given.values()), repeat)
         return Measured(
             megabytes,
             min(times[0]) * 1e3,

@@ -1,4 +1,6 @@
-// x + 0, x - 0, x * 1 and x / 1 are x, but for the sign of a zero.
+// x + 0, x - 0, x * 1 and x / 1 are x, but for the sign of a zero; so is x in the shape that it has.
+#include <algorithm>
+
 #include "onnx/evaluate.h"
 #include "passes/pass.h"
 #include "passes/uses.h"
@@ -24,8 +26,15 @@ bool is_neutral(const onnx::Model& model, onnx::ValueId id, double element, onnx
          onnx::read_doubles(initializer->data) == std::vector<double>{element};
 }
 
+bool is_static(const onnx::Dim& dim) { return dim.is_static(); }
+
 // What `node` gives back as it is, if it does.
 onnx::ValueId unchanged(const onnx::Model& model, const onnx::Node& node) {
+  if (is(node, "Reshape")) {
+    const auto& shape = model.values[node.outputs[0]].shape;
+    const bool same = shape && model.values[node.inputs[0]].shape == shape;
+    return same && std::all_of(shape->begin(), shape->end(), is_static) ? node.inputs[0] : onnx::kNoValue;
+  }
   for (const Neutral& neutral : kNeutral) {
     if (!is(node, neutral.op_type)) continue;
     const onnx::ValueId a = node.inputs[0];

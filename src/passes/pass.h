@@ -34,10 +34,14 @@ bool remove_dead(onnx::Model& model, const PassContext& context);
 bool fold_batch_norm(onnx::Model& model, const PassContext& context);
 // Zeros around the input of a convolution become its own padding.
 bool fold_pads(onnx::Model& model, const PassContext& context);
-// What adds 0 or multiplies by 1 goes.
+// What adds 0, multiplies by 1 or gives the shape that is there goes.
 bool drop_neutral(onnx::Model& model, const PassContext& context);
 // A product with a reciprocal becomes a quotient.
 bool divide(onnx::Model& model, const PassContext& context);
+// One projection that is taken apart behind it becomes one of a part of the weight each.
+bool split_projections(onnx::Model& model, const PassContext& context);
+// What broadcasts by itself reads what was to be expanded.
+bool drop_expands(onnx::Model& model, const PassContext& context);
 // Linear layers, and what is computed row by row between them, work on matrices.
 bool flatten_rows(onnx::Model& model, const PassContext& context);
 // The product of two matrices and the sum with a bias become one Gemm.

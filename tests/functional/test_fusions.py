@@ -196,3 +196,44 @@ def test_what_mixes_rows_keeps_its_axes(tmp_path: Path) -> None:
     x = torch.randn(2, 3, 4)
     modelexport.export(model, x, str(path), optimize=True, fallback=False)
     assert_parity(model, path, (x,), {})
+
+
+class FusedProjection(torch.nn.Module):
+    """Attention whose queries, keys and values come from one layer, and are normalised."""
+
+    def __init__(self, bias: bool) -> None:
+        super().__init__()
+        self.qkv = torch.nn.Linear(16, 48, bias=bias)
+        self.proj = torch.nn.Linear(16, 16)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = self.qkv(x).reshape(*x.shape[:2], 3, 4, 4).permute(2, 0, 3, 1, 4).unbind(0)
+        scores = torch.nn.functional.normalize(q, dim=-1) @ torch.nn.functional.normalize(k, dim=-1).mT
+        return self.proj((scores.softmax(-1) @ v).transpose(1, 2).flatten(2))
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("opset", [15, 20])
+def test_a_fused_projection_is_written_as_one_for_each_part(bias: bool, opset: int, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = FusedProjection(bias).eval()
+    path = tmp_path / "model.onnx"
+    x = torch.randn(2, 5, 16)
+    modelexport.export(model, x, str(path), optimize=True, fallback=False, opset_version=opset)
+    assert_parity(model, path, (x,), {})
+    assert not {"Gather", "Split", "Slice", "Expand"} & set(operators(path))
+    weights = {weight.name: list(weight.dims) for weight in onnx.load(path).graph.initializer}
+    parts = [name for name in weights if name.startswith("qkv.weight")]
+    assert [weights[name] for name in parts] == [[16, 16]] * 3
+    # Nothing is written twice.
+    assert path.stat().st_size < 4 * sum(weight.numel() for weight in model.parameters()) + 16_000
+
+
+def test_a_link_to_weights_leaves_them_whole(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = FusedProjection(bias=True).eval()
+    x = torch.randn(2, 5, 16)
+    path = tmp_path / "model.onnx"
+    modelexport.export(model, (x,), str(path), optimize=True, fallback=False, weights="link")
+    assert_parity(model, path, (x,), {})
+    assert not any("_part_" in weight.name for weight in onnx.load(path).graph.initializer)
