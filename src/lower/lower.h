@@ -86,6 +86,7 @@ class Lowerer {
   V defined(const program::Value& recorded, V v, const std::string& suffix);
   void bind_outputs(const program::Graph& graph);
   V output_value(const program::Output& output);
+  V own_output(V v);
   void bind(program::ValueId id, const Complex& value);
   void learn_sizes(const program::Value& recorded, V v);
   Size compute_size(program::ExprId expr);
