@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 
 from modelexport import _core
-from modelexport.naming import qualified_class_name
+from modelexport.naming import named_modules, qualified_class_name
 
 _MISSING = object()
 # state.preserved() restores the hooks of a forward; nothing else adds any.
@@ -48,6 +49,16 @@ class Attributes:
                 changed = changed or f"{cls.__name__}.{name}"
                 delattr(cls, name) if value is _MISSING else setattr(cls, name, value)
         return changed
+
+
+@contextlib.contextmanager
+def attributes_preserved(model: torch.nn.Module) -> Iterator[None]:
+    """Puts the attributes of ``model`` back that forward sets."""
+    attributes = Attributes(named_modules(model))
+    try:
+        yield
+    finally:
+        attributes.restore()
 
 
 def _classes(modules: Sequence[tuple[str, torch.nn.Module]]) -> list[type]:

@@ -16,6 +16,7 @@ from torch._dynamo.exc import UserError, UserErrorType
 from torch.export import ExportedProgram
 
 from modelexport.attempts import Attempt, another_way, message, module_path, summary, traced
+from modelexport.attributes import attributes_preserved
 from modelexport.captured import TORCH_EXPORT, CapturedProgram, CapturedTrace
 from modelexport.containers import register_containers
 from modelexport.dynamic import DynamicAxis, DynamicPlan, plan_dynamic
@@ -50,7 +51,7 @@ def capture(model: torch.nn.Module, inputs: Any, options: ExportOptions) -> Capt
             untraced = {"untraced": str(error)}
             log = logger.warning if options.capture == "trace" else logger.info
             log("captured by torch.export, not by a trace: %s", error)
-    with preserved(model, options.training):
+    with preserved(model, options.training), attributes_preserved(model):
         program, how = _export(model, call, plan, retry=options.fallback)
         _check_dtypes(model, call)
     symbols = _symbol_names(program, plan)

@@ -49,7 +49,7 @@ def run_on_copies(model: torch.nn.Module, call: CallInputs) -> Any:
 
 def _hook_tables(module: torch.nn.Module) -> list[dict[int, object]]:
     names = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    return [table for name in names if (table := module.__dict__.get(name))]
+    return [module.__dict__[name] for name in names if name in module.__dict__]
 
 
 def _enter_mode(

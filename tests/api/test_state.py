@@ -131,3 +131,30 @@ def test_wrapped_modules(path: Path) -> None:
         modelexport.export(wrapped, x, path)
         assert_same(run(path, {"x": x}), model(x))
         assert "head.bias" in {i.name for i in checked(path).graph.initializer}
+
+
+class Recording(nn.Module):
+    """Hooks itself to a part of it in its first run, and remembers that it has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+        self.is_hooked = False
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        seen: list[torch.Tensor] = []
+        if not self.is_hooked:
+            self.linear.register_forward_hook(lambda _module, _inputs, output: self.seen.append(output + 1))
+            self.is_hooked = True
+        self.seen = seen
+        return (self.linear(x), *seen)
+
+
+@pytest.mark.parametrize("capture", ["trace", "export"])
+def test_hooks_that_forward_adds(capture: str, path: Path) -> None:
+    model = Recording().eval()
+    x = torch.randn(2, 4)
+    modelexport.export(model, x, path, capture=capture, fallback=False)
+    assert not model.is_hooked
+    assert not model.linear._forward_hooks
+    assert_same(run(path, {"x": x}), model(x))
