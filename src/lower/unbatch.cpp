@@ -106,6 +106,7 @@ class Unbatcher {
       const std::string_view name = std::string_view(node.target).substr(kVmap.size());
       if (name == "_add_batch_dim") add_batch_dim(node);
       if (name == "_remove_batch_dim") remove_batch_dim(node);
+      if (name == "_make_dual") fail(ErrorKind::UnsupportedOperator, "derivatives in forward mode have no ONNX form");
       return;  // the others only tell vmap where it is
     }
     std::vector<int64_t> levels;

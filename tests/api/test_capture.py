@@ -36,6 +36,21 @@ class Arrays(nn.Module):
         return torch.from_numpy(x.numpy() * 2)
 
 
+class Counted(nn.Module):
+    """Reads twice how often it is to compute from a buffer: draft export alone can capture it."""
+
+    times: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("times", torch.tensor(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for _ in range(int(self.times)):
+            x = x.sin()
+        return x * self.times.item()
+
+
 class Refusing(nn.Module):
     """Nothing can capture it."""
 
@@ -141,6 +156,12 @@ def test_draft_export_of_a_number_read_from_the_data(scale: float, factor: int, 
     x = torch.full((2, 4), scale)
     modelexport.export(Branches(), x, path)
     assert_same(run(path, {"x": x}), x * factor)
+
+
+def test_draft_export_of_a_number_read_from_a_buffer(path: Path) -> None:
+    x = torch.randn(3, 4)
+    modelexport.export(Counted(), torch.randn(2, 4), path, dynamic_axes={"x": {0: "batch"}})
+    assert_same(run(path, {"x": x}), Counted()(x))
 
 
 def test_nothing_can_capture_it(path: Path) -> None:

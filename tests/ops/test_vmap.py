@@ -95,3 +95,8 @@ def test_writes_are_refused() -> None:
 
     with pytest.raises(Exception, match=r"aten\.index_fill_.* inside torch\.vmap"):
         check(write, torch.rand(3, 4), opsets=(20,))
+
+
+def test_a_derivative_in_forward_mode_is_refused() -> None:
+    with pytest.raises(Exception, match="derivatives in forward mode have no ONNX form"):
+        check(lambda x: torch.func.jvp(torch.sin, (x,), (x,))[1], torch.rand(3, 4), opsets=(20,))
