@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import re
@@ -18,6 +19,7 @@ from modelexport.export_branches import without_argument_checks, without_fast_pa
 from modelexport.quiet import quiet
 from modelexport.recurrent import recurrent_shapes
 from modelexport.state import run_on_copies
+from modelexport.symbolic_calls import SymbolicCalls
 
 logger = logging.getLogger("modelexport")
 
@@ -67,7 +69,8 @@ def another_way(model: torch.nn.Module, plan: DynamicPlan) -> tuple[Attempt | No
 
 def _exported(model: torch.nn.Module, plan: DynamicPlan, strict: bool = False) -> ExportedProgram:
     args, kwargs = plan.call.args, plan.call.kwargs
-    with without_fast_path(), without_argument_checks(), recurrent_shapes():
+    symbolic_calls = contextlib.nullcontext() if strict else SymbolicCalls()
+    with without_fast_path(), without_argument_checks(), recurrent_shapes(), symbolic_calls:
         return torch.export.export(model, args, kwargs, dynamic_shapes=plan.dynamic_shapes, strict=strict)
 
 

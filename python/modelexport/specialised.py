@@ -22,7 +22,8 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 # Sizes that are tried to see whether guards leave an axis any choice.
 _TRIED_SIZES = 8192
-_TORCH = str(Path(torch.__file__).parent)
+# Code of torch, and of this package.
+_FOREIGN = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
 # An input's size as torch writes it, "L['x'].size()[0]"; the input may sit in containers.
 SIZE = re.compile(r"L\['(?P<name>\w+)'\](?P<rest>(?:\['?\w+'?\])*)\.size\(\)\[(?P<axis>\d+)\]")
 
@@ -91,7 +92,7 @@ def _where(model: torch.nn.Module, frame: FrameType | None) -> str:
         if line is None:
             called = values.get("func", values.get("self"))
             operator = str(called) if isinstance(called, torch._ops.OpOverload) else operator
-            if path is not None or not frame.f_code.co_filename.startswith(_TORCH):
+            if path is not None or not frame.f_code.co_filename.startswith(_FOREIGN):
                 line = _line(frame)
         if path is not None:
             return f"{path or 'the root module'} ({f'{operator}, ' if operator else ''}{line})"

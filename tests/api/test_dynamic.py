@@ -239,3 +239,29 @@ def test_the_length_of_a_recurrent_networks_sequence(kind: type[nn.RNNBase], bat
     for first, second in ((2, 5), (1, 1), (3, 8)):
         x = torch.randn(first, second, 4)
         assert_same(run(path, {"x": x}), model(x))
+
+
+class Points(nn.Module):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        height, width = x.shape[2:]
+        places = torch.linspace(-1, 1, height, dtype=torch.float64)
+        return places, x * torch.linspace(0.5, 2, steps=width)
+
+
+class Pooled(nn.Module):
+    """Pools with windows as large as the picture, or as wide."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        size = x.size()[2:]
+        rows = nn.functional.max_pool1d(x.flatten(0, 1), size[1])
+        wide = nn.functional.max_pool2d(x, (1, size[1]))
+        return nn.functional.avg_pool2d(x, size), nn.functional.max_pool2d(x, size, stride=1), rows, wide
+
+
+@pytest.mark.parametrize("model", [Points(), Pooled()])
+def test_sizes_where_torch_takes_numbers_only(model: nn.Module, path: Path) -> None:
+    axes = {"x": {0: "batch", 2: "height", 3: "width"}}
+    modelexport.export(model, torch.randn(2, 3, 5, 6), path, dynamic_axes=axes, fallback=False)
+    for batch, height, width in ((2, 5, 6), (1, 1, 1), (3, 7, 2)):
+        x = torch.randn(batch, 3, height, width)
+        assert_same(run(path, {"x": x}), model(x))
