@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import defaultdict
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ import torch
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from modelexport.attributes import attributes_preserved
+from modelexport.containers import register_containers
 from modelexport.export_branches import export_branches
 from modelexport.naming import named_modules
 
@@ -30,6 +33,7 @@ class SeenCall:
 
 
 def _tensors(tree: Any) -> list[torch.Tensor]:
+    register_containers(tree)
     return [leaf.detach() for leaf in pytree.tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
 
 
@@ -80,6 +84,7 @@ def record_calls(
     counts: dict[str, int] = defaultdict(int)
     running: list[Call] = []
     handles = []
+    args, kwargs = copy.deepcopy((args, dict(kwargs)))  # forward may write to them, as to a key-value cache
     names: dict[int, list[str]] = defaultdict(list)
     for name, module in named_modules(model):
         names[id(module)].append(name)
@@ -110,8 +115,9 @@ def record_calls(
         handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
         handles.append(module.register_forward_hook(after, with_kwargs=True))
     try:
-        with torch.no_grad(), export_branches(), _OneOrder():  # type: ignore[no-untyped-call]
-            model(*args, **dict(kwargs))
+        # What forward remembers of a run, as a table of positions, the next run must not find.
+        with attributes_preserved(model), torch.no_grad(), export_branches(), _OneOrder():  # type: ignore[no-untyped-call]
+            model(*args, **kwargs)
     finally:
         for handle in handles:
             handle.remove()

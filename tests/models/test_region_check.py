@@ -122,6 +122,46 @@ def test_modules_with_several_names_and_called_from_elsewhere(tmp_path: Path) ->
     assert not check(given).ok
 
 
+class Remembering(torch.nn.Module):
+    """Modules hand an object around that holds tensors, and grows; a table is made in the first run and kept."""
+
+    class Memory:
+        def __init__(self, rows: torch.Tensor) -> None:
+            self.rows = rows
+
+    class Table(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.arange(4.0) * x.mean()
+
+    class Reader(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = torch.nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor, memory: Remembering.Memory) -> torch.Tensor:
+            memory.rows = torch.cat([memory.rows, x])
+            y: torch.Tensor = self.linear(memory.rows).sum(0)
+            return y
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.reader = Remembering.Table(), Remembering.Reader()
+        self.kept: torch.Tensor | None = None
+
+    def forward(self, x: torch.Tensor, past: torch.Tensor) -> torch.Tensor:
+        if self.kept is None:
+            self.kept = self.table(x)
+        y: torch.Tensor = self.reader(x, Remembering.Memory(past)) + self.kept
+        return y
+
+
+def test_objects_that_hold_tensors_and_what_is_kept_between_runs(tmp_path: Path) -> None:
+    model, given = Remembering().eval(), {"x": torch.rand(2, 4), "past": torch.rand(3, 4)}
+    path = tmp_path / "remembering.onnx"
+    modelexport.export(model, given, str(path), fallback=False)
+    assert check((model, given, path)).ok
+
+
 class Twice(torch.nn.Module):
     """Two modules that begin with the same computation."""
 
