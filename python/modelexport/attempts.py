@@ -69,7 +69,8 @@ def another_way(model: torch.nn.Module, plan: DynamicPlan) -> tuple[Attempt | No
 
 def _exported(model: torch.nn.Module, plan: DynamicPlan, strict: bool = False) -> ExportedProgram:
     args, kwargs = plan.call.args, plan.call.kwargs
-    symbolic_calls = contextlib.nullcontext() if strict else SymbolicCalls()
+    is_static = strict or plan.dynamic_shapes is None
+    symbolic_calls = contextlib.nullcontext() if is_static else SymbolicCalls()
     with without_fast_path(), without_argument_checks(), recurrent_shapes(), symbolic_calls:
         return torch.export.export(model, args, kwargs, dynamic_shapes=plan.dynamic_shapes, strict=strict)
 
