@@ -228,9 +228,30 @@ std::optional<Shape> filled_shape(const NodeTypes& s) {
   return Shape(static_cast<std::size_t>(length->front().value));
 }
 
-std::optional<Shape> pad_shape(const NodeTypes& s) {
+std::optional<Shape> tile_shape(const NodeTypes& s) {
   const auto shape = s.shape(0);
   return shape ? std::optional<Shape>(Shape(shape->size())) : std::nullopt;
+}
+
+std::optional<Shape> pad_shape(const NodeTypes& s) {
+  const auto shape = s.shape(0);
+  const auto pads = s.ints(1);
+  if (!shape || !pads || s.has(3) || pads->size() != 2 * shape->size()) return tile_shape(s);
+  Shape result(shape->size());
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    const int64_t more = (*pads)[i] + (*pads)[i + result.size()];
+    if ((*shape)[i].is_static()) result[i].value = std::max<int64_t>(0, (*shape)[i].value + more);
+    if (more == 0) result[i] = (*shape)[i];
+  }
+  return result;
+}
+
+// [time, batch, features] and recurrence weights [directions, ...] to [time, directions, batch, hidden].
+std::optional<Shape> recurrent_shape(const NodeTypes& s) {
+  const auto x = s.shape(0);
+  const auto weights = s.shape(2);
+  if (!x || !weights || x->size() != 3 || weights->size() != 3 || s.attribute("layout", 0) != 0) return std::nullopt;
+  return Shape{(*x)[0], (*weights)[0], (*x)[1], (*weights)[2]};
 }
 
 std::optional<Shape> nonzero_shape(const NodeTypes& s) {
@@ -281,7 +302,10 @@ ShapeRule shape_rule(std::string_view op_type) {
         {"Compress", one_unknown_axis},
         {"ConstantOfShape", filled_shape},
         {"Pad", pad_shape},
-        {"Tile", pad_shape},
+        {"Tile", tile_shape},
+        {"LSTM", recurrent_shape},
+        {"GRU", recurrent_shape},
+        {"RNN", recurrent_shape},
         {"NonZero", nonzero_shape},
         {"OneHot", onehot_shape},
         {"GatherND", gathernd_shape},

@@ -9,8 +9,6 @@ namespace modelexport::passes {
 using onnx::kNoValue;
 using onnx::ValueId;
 
-bool known_equal(const onnx::Dim& a, const onnx::Dim& b) { return a == b && (a.is_static() || !a.param.empty()); }
-
 std::optional<Rotation> RotaryPattern::rotation(const onnx::Node& node) const {
   return is(node, "Add") ? of_whole(node) : of_halves(node);
 }

@@ -38,8 +38,6 @@ struct Joined {
   bool interleaved = false;
 };
 
-bool known_equal(const onnx::Dim& a, const onnx::Dim& b);
-
 class RotaryPattern {
  public:
   explicit RotaryPattern(onnx::Model& model) : model_(model), uses_(model) {}

@@ -61,21 +61,14 @@ constexpr std::array<std::string_view, 44> kElementwise = {"Abs",
 constexpr std::array<std::string_view, 6> kReductions = {"ReduceL1",   "ReduceL2",  "ReduceMax",
                                                          "ReduceMean", "ReduceMin", "ReduceSum"};
 
-template <typename Names>
-bool is_one_of(const onnx::Node& node, const Names& names) {
-  return node.domain.empty() && std::find(names.begin(), names.end(), node.op_type) != names.end();
-}
-
 const Shape* shape_of(const onnx::Model& model, ValueId id) {
   const auto& shape = model.values[id].shape;
   return shape ? &*shape : nullptr;
 }
 
-bool is_same(const Dim& a, const Dim& b) { return a == b && (a.is_static() || !a.param.empty()); }
-
 // Whether `a` and `b` have the same axes in front of the last one.
 bool have_same_rows(const Shape& a, const Shape& b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end() - 1, b.begin(), is_same);
+  return a.size() == b.size() && std::equal(a.begin(), a.end() - 1, b.begin(), known_equal);
 }
 
 // At most a vector along the last axis.

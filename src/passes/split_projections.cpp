@@ -4,7 +4,6 @@
 //   x -- MatMul (Add) -- Reshape [..., parts, rest] (Transpose) -- Gather part 0, 1, ...
 //   x -- MatMul (Add) -- Reshape [..., rest] (Transpose)    for each part
 #include <algorithm>
-#include <iterator>
 #include <string>
 #include <unordered_map>
 
@@ -16,7 +15,6 @@ namespace modelexport::passes {
 
 namespace {
 
-using onnx::kNoValue;
 using onnx::Node;
 using onnx::ValueId;
 using Ints = std::vector<int64_t>;
@@ -44,16 +42,7 @@ class ProjectionSplitter {
       if (auto found = projection(node)) split(*found);
     }
     if (made_.empty()) return false;
-    std::vector<Node> nodes;
-    for (Node& node : model_.graph.nodes) {
-      const auto parts = made_.find(&node);
-      if (parts == made_.end()) {
-        nodes.push_back(std::move(node));
-      } else {
-        std::move(parts->second.begin(), parts->second.end(), std::back_inserter(nodes));
-      }
-    }
-    model_.graph.nodes = std::move(nodes);
+    replace_nodes(model_.graph, made_);
     return true;
   }
 

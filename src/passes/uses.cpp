@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 namespace modelexport::passes {
@@ -73,6 +74,19 @@ onnx::ValueId add_ints(onnx::Model& model, const std::vector<int64_t>& numbers) 
   std::memcpy(bytes.data(), numbers.data(), bytes.size());
   const auto size = static_cast<int64_t>(numbers.size());
   return model.add_initializer("", make_tensor(DType::Int64, {size}, std::move(bytes))).value;
+}
+
+void replace_nodes(onnx::Graph& graph, std::unordered_map<const onnx::Node*, std::vector<onnx::Node>>& by) {
+  std::vector<onnx::Node> nodes;
+  for (onnx::Node& node : graph.nodes) {
+    const auto found = by.find(&node);
+    if (found == by.end()) {
+      nodes.push_back(std::move(node));
+    } else {
+      std::move(found->second.begin(), found->second.end(), std::back_inserter(nodes));
+    }
+  }
+  graph.nodes = std::move(nodes);
 }
 
 void sweep(onnx::Model& model) {

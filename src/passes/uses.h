@@ -1,7 +1,9 @@
 // Who reads and who makes each value; what most passes need to know first.
 #pragma once
 
+#include <algorithm>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "onnx/model.h"
@@ -12,6 +14,16 @@ namespace modelexport::passes {
 // Whether a node is ONNX's own operator of that name.
 inline bool is(const onnx::Node& node, std::string_view op_type) {
   return node.op_type == op_type && node.domain.empty();
+}
+
+template <typename Names>
+bool is_one_of(const onnx::Node& node, const Names& names) {
+  return node.domain.empty() && std::find(names.begin(), names.end(), node.op_type) != names.end();
+}
+
+// Whether two sizes are the same for every input.
+inline bool known_equal(const onnx::Dim& a, const onnx::Dim& b) {
+  return a == b && (a.is_static() || !a.param.empty());
 }
 
 // Where a node stands; node pointers stay valid while no node is added or removed.
@@ -44,6 +56,8 @@ void share(onnx::Node& node, const onnx::Node& other, const PassContext& context
 bool may_merge(const onnx::Node& first, onnx::Node& second, const PassContext& context);
 // A constant of shape [n].
 onnx::ValueId add_ints(onnx::Model& model, const std::vector<int64_t>& numbers);
+// Puts those in place of the nodes that they are listed for.
+void replace_nodes(onnx::Graph& graph, std::unordered_map<const onnx::Node*, std::vector<onnx::Node>>& by);
 // Removes the nodes whose op_type was cleared.
 void sweep(onnx::Model& model);
 

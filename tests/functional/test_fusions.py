@@ -237,3 +237,53 @@ def test_a_link_to_weights_leaves_them_whole(tmp_path: Path) -> None:
     modelexport.export(model, (x,), str(path), optimize=True, fallback=False, weights="link")
     assert_parity(model, path, (x,), {})
     assert not any("_part_" in weight.name for weight in onnx.load(path).graph.initializer)
+
+
+class Windows(torch.nn.Module):
+    """Linear layers on windows of a rolled picture, and back, as shifted windows are written."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(width, width)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        n, h, w, c = x.shape
+        windows = x.roll((-1, -2), (1, 2)).view(n, h // 2, 2, w // 2, 2, c).permute(0, 1, 3, 2, 4, 5)
+        windows = self.layer(windows.reshape(-1, 4, c)).view(n, h // 2, w // 2, 2, 2, c)
+        return x + windows.permute(0, 1, 3, 2, 4, 5).reshape(x.shape).roll((1, 2), (1, 2))
+
+
+@pytest.mark.parametrize("width", [16, 4])
+def test_chains_of_moves_are_one_gather(width: int, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = Windows(width).eval()
+    path = tmp_path / "model.onnx"
+    x = torch.randn(2, 4, 6, width)
+    modelexport.export(model, x, str(path), optimize=True, fallback=False)
+    assert_parity(model, path, (x,), {})
+    counts = Counter(operators(path))
+    gathered = width >= 16  # shorter rows are not gathered
+    assert (counts["Gather"], counts["Concat"]) == ((2, 0) if gathered else (0, 4))
+    assert bool(counts["Transpose"]) != gathered
+
+
+def test_sequences_of_both_axes_are_not_turned_back_and_forth(tmp_path: Path) -> None:
+    class Columns(torch.nn.Module):
+        """A recurrent layer along the columns of a picture."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = torch.nn.LSTM(16, 16, batch_first=True, bidirectional=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            columns = x.transpose(1, 2)
+            out, _ = self.rnn(columns.reshape(-1, columns.shape[2], 16))
+            return out.reshape(*columns.shape[:3], 32).transpose(1, 2).exp()
+
+    torch.manual_seed(0)
+    model = Columns().eval()
+    path = tmp_path / "model.onnx"
+    x = torch.randn(1, 3, 5, 16)
+    modelexport.export(model, x, str(path), optimize=True, fallback=False)
+    assert_parity(model, path, (x,), {})
+    assert "Transpose" not in operators(path)
