@@ -22,8 +22,8 @@ def preserved(model: torch.nn.Module, training: torch.onnx.TrainingMode) -> Iter
     forward hooks, and the random state of torch, Python and (where it is loaded) numpy.
     """
     modes = [(module, module.training) for _, module in named_modules(model)]
-    parameters = (p for module, _ in modes for p in module._parameters.values() if p is not None)
-    gradients = [(parameter, parameter.requires_grad) for parameter in parameters]
+    parameters = [p for module, _ in modes for p in module._parameters.values() if p is not None]
+    gradients = [parameter.requires_grad for parameter in parameters]
     hooks = [(table, dict(table)) for module, _ in modes for table in _hook_tables(module)]
     try:
         with _random_state(), torch.no_grad():
@@ -31,7 +31,7 @@ def preserved(model: torch.nn.Module, training: torch.onnx.TrainingMode) -> Iter
             yield
     finally:
         _restore_modes(model, modes)
-        for parameter, requires_grad in gradients:
+        for parameter, requires_grad in zip(parameters, gradients, strict=True):
             if parameter.requires_grad != requires_grad:
                 parameter.requires_grad_(requires_grad)
         for table, content in hooks:

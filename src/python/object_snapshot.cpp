@@ -20,11 +20,14 @@ nb::object copy_of(nb::handle container) {
   return container.attr("copy")();
 }
 
-std::string attribute_path(const std::string& path, nb::handle name) {
-  return path + "." + std::string(text_of(str_of(name)));
+// The list itself, or what another sequence holds as one.
+nb::list as_list(nb::handle items) {
+  return PyList_CheckExact(items.ptr()) ? nb::borrow<nb::list>(items) : nb::list(items);
 }
 
 }  // namespace
+
+std::string ObjectSnapshot::Place::path() const { return *object + "." + std::string(text_of(str_of(name))); }
 
 ObjectSnapshot::ObjectSnapshot(nb::object skipped, nb::object opaque, nb::object plain)
     : skipped_(std::move(skipped)),
@@ -58,21 +61,23 @@ void ObjectSnapshot::add_attributes(const std::string& path, const nb::dict& att
 }
 
 void ObjectSnapshot::add_values(const std::string& path, const nb::dict& attributes, int depth) {
+  const std::string& object = paths_.emplace_back(path);
   for (auto [name, value] : attributes) {
     if (kind_of(value) == Kind::Leaf || PySet_Contains(skipped_.ptr(), name.ptr()) == 1) continue;
-    add(attribute_path(path, name), value, depth);
+    add({&object, nb::borrow(name)}, value, depth);
   }
 }
 
-void ObjectSnapshot::add(const std::string& path, nb::handle value, int depth) {
+void ObjectSnapshot::add(const Place& place, nb::handle value, int depth) {
   const Kind kind = kind_of(value);
   if (kind == Kind::Leaf || depth == 0 || !seen_.try_emplace(value.ptr(), nb::borrow(value)).second) return;
-  if (kind == Kind::Object) return add_attributes(path, nb::borrow<nb::dict>(value.attr("__dict__")), depth - 1);
-  if (kind != Kind::Tuple) containers_.push_back({path, kind, nb::borrow(value), copy_of(value)});
+  if (kind == Kind::Object)
+    return add_attributes(place.path(), nb::borrow<nb::dict>(value.attr("__dict__")), depth - 1);
+  if (kind != Kind::Tuple) containers_.push_back({place, kind, nb::borrow(value), copy_of(value)});
   if (kind == Kind::Dict) {
-    for (auto [key, item] : nb::borrow<nb::dict>(value)) add(path, item, depth - 1);
+    for (auto [key, item] : nb::borrow<nb::dict>(value)) add(place, item, depth - 1);
   } else {
-    for (nb::handle item : value) add(path, item, depth - 1);
+    for (nb::handle item : value) add(place, item, depth - 1);
   }
 }
 
@@ -111,17 +116,17 @@ bool ObjectSnapshot::has_same_items(const Container& container) const {
   if (container.kind == Kind::Dict && !are_same(nb::list(now.attr("values")()), nb::list(before.attr("values")()))) {
     return false;
   }
-  return are_same(nb::list(now), nb::list(before));
+  return are_same(as_list(now), as_list(before));
 }
 
 std::string ObjectSnapshot::first_difference(const Attributes& attributes) const {
   for (auto [name, value] : attributes.before) {
     if (!attributes.now.contains(name) || !is_same(attributes.now[name], value)) {
-      return attribute_path(attributes.path, name);
+      return Place{&attributes.path, nb::borrow(name)}.path();
     }
   }
   for (auto [name, value] : attributes.now) {
-    if (!attributes.before.contains(name)) return attribute_path(attributes.path, name);
+    if (!attributes.before.contains(name)) return Place{&attributes.path, nb::borrow(name)}.path();
   }
   return "";
 }
@@ -135,7 +140,7 @@ std::string ObjectSnapshot::restore() const {
     if (has_same_items(container)) continue;
     container.now.attr("clear")();
     container.now.attr(container.kind == Kind::Sequence ? "extend" : "update")(container.before);
-    note(container.path);
+    note(container.place.path());
   }
   for (const Attributes& attributes : attributes_) {
     if (are_same(attributes.now, attributes.before)) continue;

@@ -4,6 +4,7 @@
 
 #include <nanobind/nanobind.h>
 
+#include <deque>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -31,24 +32,32 @@ class ObjectSnapshot {
 
  private:
   enum class Kind { Leaf, Dict, Set, Sequence, Tuple, Object };
+  // An attribute of an object; its path is written only when it is asked for.
+  struct Place {
+    const std::string* object;
+    nb::object name;
+
+    [[nodiscard]] std::string path() const;
+  };
   struct Attributes {
     std::string path;
     nb::dict now, before;
   };
   struct Container {
-    std::string path;
+    Place place;
     Kind kind;
     nb::object now, before;
   };
 
   Kind kind_of(nb::handle value);
-  void add(const std::string& path, nb::handle value, int depth);
+  void add(const Place& place, nb::handle value, int depth);
   [[nodiscard]] bool are_same(const nb::dict& a, const nb::dict& b) const;
   [[nodiscard]] bool are_same(const nb::list& a, const nb::list& b) const;
   [[nodiscard]] bool has_same_items(const Container& container) const;
   [[nodiscard]] std::string first_difference(const Attributes& attributes) const;
 
   nb::object skipped_, opaque_, plain_, deque_;
+  std::deque<std::string> paths_;  // of objects; addresses stay
   std::vector<Attributes> attributes_;
   std::vector<Container> containers_;
   std::unordered_map<PyObject*, nb::object> seen_;  // kept alive, so that their addresses stay theirs

@@ -72,9 +72,8 @@ void TraceLog::build_call(program::ProgramBuilder& builder, TorchTypes& types, c
   }
   std::vector<ValueId> results(results_.begin() + static_cast<std::ptrdiff_t>(start.results),
                                results_.begin() + static_cast<std::ptrdiff_t>(call.end.results));
-  const std::string& name = call.op->name;
-  const std::string_view schema = builder.knows(name) ? std::string_view() : call.op->schema_text;
-  builder.call(name, schema, std::move(positional), std::move(keyword), std::move(results), scope, true);
+  builder.call(call.op->name, call.op->schema_text, std::move(positional), std::move(keyword), std::move(results),
+               scope, true);
 }
 
 Argument TraceLog::read(TorchTypes& types, std::size_t& part) const {

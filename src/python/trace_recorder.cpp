@@ -60,7 +60,11 @@ TraceRecorder::TraceRecorder(TraceHooks hooks, program::SchemaLookup lookup, std
     : hooks_(std::move(hooks)),
       unwatched_(std::move(unwatched)),
       types_(program_.symbols),
-      builder_(program_, std::move(lookup)) {
+      builder_(program_, std::move(lookup)),
+      dict_name_(interned("__dict__")),
+      parameters_name_(interned("_parameters")),
+      buffers_name_(interned("_buffers")),
+      passing_name_(interned("_non_persistent_buffers_set")) {
   const nb::module_ torch = nb::module_::import_("torch");
   tensor_type_ = torch.attr("Tensor");
   parameter_type_ = torch.attr("nn").attr("Parameter");
@@ -75,7 +79,7 @@ void TraceRecorder::add_module(nb::handle module, std::string path, std::string 
 }
 
 void TraceRecorder::add_tensors(nb::handle module, const std::string& start) {
-  const auto attributes = nb::borrow<nb::dict>(module.attr("__dict__"));
+  const auto attributes = nb::borrow<nb::dict>(module.attr(dict_name_));
   const auto add_all = [&](nb::handle tensors, InputKind kind, const nb::set& passing) {
     for (auto [name, tensor] : nb::borrow<nb::dict>(tensors)) {
       if (types_.is_tensor(tensor))
@@ -83,8 +87,8 @@ void TraceRecorder::add_tensors(nb::handle module, const std::string& start) {
     }
   };
   const nb::set none;
-  add_all(attributes["_parameters"], InputKind::Parameter, none);
-  add_all(attributes["_buffers"], InputKind::Buffer, nb::borrow<nb::set>(attributes["_non_persistent_buffers_set"]));
+  add_all(attributes[parameters_name_], InputKind::Parameter, none);
+  add_all(attributes[buffers_name_], InputKind::Buffer, nb::borrow<nb::set>(attributes[passing_name_]));
   for (auto [name, value] : attributes) {
     if (is_tensor(value)) add_state(value, InputKind::Constant, start + std::string(text_of(name)), false);
   }

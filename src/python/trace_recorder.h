@@ -128,6 +128,8 @@ class TraceRecorder {
   program::ProgramBuilder builder_;
   TraceLog log_;
   nb::object tensor_type_, parameter_type_, buffer_type_;
+  // Interned names of what modules keep their tensors in.
+  nb::str dict_name_, parameters_name_, buffers_name_, passing_name_;
 
   std::pmr::monotonic_buffer_resource binding_memory_;  // in few pieces, for the reason that TraceLog gives
   std::pmr::unordered_map<PyObject*, Binding> bindings_{&binding_memory_};
