@@ -42,6 +42,8 @@ bool divide(onnx::Model& model, const PassContext& context);
 bool split_projections(onnx::Model& model, const PassContext& context);
 // What broadcasts by itself reads what was to be expanded.
 bool drop_expands(onnx::Model& model, const PassContext& context);
+// A Pad goes in front of the Transpose before it, when what is behind moves elements too.
+bool pad_early(onnx::Model& model, const PassContext& context);
 // Chains of nodes that only move elements become one Gather of rows.
 bool gather_rows(onnx::Model& model, const PassContext& context);
 // Linear layers, and what is computed row by row between them, work on matrices.

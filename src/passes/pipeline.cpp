@@ -12,7 +12,7 @@ void run_passes(onnx::Model& model, const PassContext& context) {
   if (context.optimize) {
     // Parts of a weight are no longer the parameter as it lies in its file.
     if (!context.keep_layouts) split_projections(model, context);
-    for (const Pass pass : {merge_transposes, drop_expands, remove_dead, gather_rows}) pass(model, context);
+    for (const Pass pass : {merge_transposes, drop_expands, remove_dead, pad_early, gather_rows}) pass(model, context);
     for (const Pass pass : {flatten_rows, merge_reshapes, drop_neutral, merge_bias}) pass(model, context);
   }
   remove_dead(model, context);

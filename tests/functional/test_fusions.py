@@ -287,3 +287,18 @@ def test_sequences_of_both_axes_are_not_turned_back_and_forth(tmp_path: Path) ->
     modelexport.export(model, x, str(path), optimize=True, fallback=False)
     assert_parity(model, path, (x,), {})
     assert "Transpose" not in operators(path)
+
+
+def test_patches_of_channels_last_are_gathered_with_their_channels(tmp_path: Path) -> None:
+    class Patches(torch.nn.Module):
+        """Padded patches of a picture, with the channels last in and out."""
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            patches = torch.nn.functional.unfold(x.permute(0, 3, 1, 2), 3, padding=1, stride=2)
+            return patches.reshape(x.shape[0], 2, 16, 9, -1).permute(0, 1, 4, 3, 2).exp()
+
+    path = tmp_path / "model.onnx"
+    x = torch.randn(2, 6, 8, 32)
+    modelexport.export(Patches(), x, str(path), optimize=True, fallback=False)
+    assert_parity(Patches(), path, (x,), {})
+    assert operators(path) == ["Pad", "Reshape", "Gather", "Reshape", "Exp"]
