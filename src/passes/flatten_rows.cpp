@@ -76,7 +76,7 @@ class RowFlattener {
 
   bool pays(ValueId id) {
     const Region& region = regions_[root(id)];
-    return region.has_linear && region.balance >= 0;
+    return region.balance >= (region.has_linear ? 0 : 1);
   }
 
   // A Reshape to a shape that does not depend on the one it reads.
@@ -112,6 +112,20 @@ class RowFlattener {
     return bias && bias->size() == 1 && model_.initializer_of(node.inputs[1]) != nullptr;
   }
 
+  // Whether `whole`, reshaped, is the matrix of its rows.
+  [[nodiscard]] bool is_matrix_of(ValueId id, ValueId whole) const {
+    const auto& shape = model_.values[id].shape;
+    return shape && *shape == rows_shape(*model_.values[whole].shape);
+  }
+
+  // The Reshapes that make the matrix of a value, as some programs do before their linear layers.
+  [[nodiscard]] int64_t matrices_made(ValueId whole) const {
+    const auto& readers = readers_.of[whole];
+    return std::count_if(readers.begin(), readers.end(), [&](const Node* reader) {
+      return is_free_reshape(*reader) && is_matrix_of(reader->outputs[0], whole);
+    });
+  }
+
   // What flattening `node` saves, and costs, in its region.
   void weigh(const Node& node, const std::optional<RowWise>& kind) {
     for (const ValueId out : node.outputs) {
@@ -121,12 +135,13 @@ class RowFlattener {
         region.has_linear = region.has_linear || is(node, "MatMul");
         // The layer's bias goes into its product.
         region.balance += has_bias(node) ? 1 : 0;
-        region.balance += kind->only_moves ? 1 : 0;
+        region.balance += (kind->only_moves ? 1 : 0) + matrices_made(out);
         region.balance -= is_wanted_whole(out) ? 1 : 0;
       } else if (row_reads_[out] > 0) {
         // A Reshape that only the region reads gives the matrix right away.
         const bool merges = is_free_reshape(node) && uses_.count[out] == row_reads_[out];
         region.balance -= merges ? 0 : 1;
+        if (merges && is_matrix_of(node.inputs[0], out)) ++region.balance;
       }
     }
   }

@@ -302,3 +302,23 @@ def test_patches_of_channels_last_are_gathered_with_their_channels(tmp_path: Pat
     modelexport.export(Patches(), x, str(path), optimize=True, fallback=False)
     assert_parity(Patches(), path, (x,), {})
     assert operators(path) == ["Pad", "Reshape", "Gather", "Reshape", "Exp"]
+
+
+def test_programs_that_multiply_matrices_keep_them(tmp_path: Path) -> None:
+    class Flat(torch.nn.Module):
+        """A layer that makes matrices of its operands by itself."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight, self.bias = torch.nn.Parameter(torch.randn(8, 8)), torch.nn.Parameter(torch.randn(8))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.addmm(self.bias, x.view(-1, 8), self.weight).view(x.shape)
+
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(Flat(), torch.nn.GELU(), Flat(), torch.nn.LayerNorm(8), Flat()).eval()
+    path = tmp_path / "model.onnx"
+    x = torch.randn(2, 3, 8)
+    modelexport.export(model, x, str(path), optimize=True, fallback=False)
+    assert_parity(model, path, (x,), {})
+    assert operators(path) == ["Reshape", "Gemm", "Gelu", "Gemm", "LayerNormalization", "Gemm", "Reshape"]

@@ -60,6 +60,18 @@ TEST(FlattenRows, LeavesWhatWouldTakeMoreNodes) {
   EXPECT_THAT(m.op_types(), ElementsAre("MatMul", "Add"));
 }
 
+TEST(FlattenRows, LeavesOutReshapesAroundGemms) {
+  Rows m;
+  const ValueId a = m.add("Reshape", {m.input({6, 4}), m.ints({2, 3, 4})}, {2, 3, 4});
+  const ValueId b = m.add("Relu", {a}, {2, 3, 4});
+  m.output(m.add("Reshape", {b, m.ints({6, 4})}, {6, 4}));
+  EXPECT_TRUE(flatten_rows(m.model, m.context()));
+  merge_reshapes(m.model, m.context());
+  drop_neutral(m.model, m.context());
+  remove_dead(m.model, m.context());
+  EXPECT_THAT(m.op_types(), ElementsAre("Relu", "Reshape"));  // a model's own output keeps its node
+}
+
 TEST(FlattenRows, LeavesWhatMixesRows) {
   Rows m;
   const ValueId x = m.input({2, 3, 4});
