@@ -118,6 +118,7 @@ ARGUMENTS: dict[str, list[Arguments]] = {
     "reflection_pad1d": [(LINE, [1, 2])],
     "reflection_pad2d": [(IMAGE, [1, 2, 0, 3])],
     "reflection_pad3d": [(VOLUME, [1, 2, 0, 3, 1, 1])],
+    "pad_sequence": [([IMAGE[0], IMAGE[0, :1]], True, 0.5)],
     "replication_pad1d": [(LINE, [1, 2])],
     "replication_pad2d": [(IMAGE, [1, 2, 0, 3])],
     "replication_pad3d": [(VOLUME, [1, 2, 0, 3, 1, 1])],

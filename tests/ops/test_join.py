@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from .harness import check
 from .indexing_cases import check_sizes
@@ -123,3 +126,20 @@ def test_blocks() -> None:
         [(0,), (1,)],
         (torch.rand(5, 4), torch.rand(2, 6)),
     )
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_sequences_of_several_lengths(side: str) -> None:
+    for batch_first in (True, False):
+        options = {"batch_first": batch_first, "padding_value": -2.5, "padding_side": side}
+
+        def program(a: torch.Tensor, b: torch.Tensor, options: dict[str, Any] = options) -> torch.Tensor:
+            return nn.utils.rnn.pad_sequence([a, b, a[:0]], **options)
+
+        check(program, torch.rand(2, 4), torch.rand(5, 4))
+        check(program, torch.rand(3), torch.rand(3))
+
+    def chosen(a: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return nn.utils.rnn.pad_sequence([a[mask], a, a[~mask]], padding_side=side)
+
+    check(chosen, torch.rand(5, 2), torch.tensor([True, False, True, True, False]))

@@ -190,6 +190,9 @@ const Row kRows[] = {
     {"aten::replication_pad2d(Tensor self, SymInt[4] padding) -> Tensor", lower_replication_pad},
     {"aten::replication_pad3d(Tensor self, SymInt[6] padding) -> Tensor", lower_replication_pad},
     {"aten::_pad_circular(Tensor self, SymInt[] pad) -> Tensor", lower_circular_pad},
+    {"aten::pad_sequence(Tensor[] sequences, bool batch_first=False, float padding_value=0., str "
+     "padding_side=\"right\") -> Tensor",
+     lower_pad_sequence},
 
     {"aten::repeat(Tensor self, SymInt[] repeats) -> Tensor", lower_repeat},
     {"aten::tile(Tensor self, SymInt[] dims) -> Tensor", lower_tile},

@@ -115,4 +115,24 @@ Values lower_reflection_pad(Context& c) { return pad_by_elements(c, "padding", "
 Values lower_replication_pad(Context& c) { return pad_by_elements(c, "padding", "edge"); }
 Values lower_circular_pad(Context& c) { return pad_around(c, "pad"); }
 
+// Each sequence is filled up to the length of the longest, then they are stacked.
+Values lower_pad_sequence(Context& c) {
+  Builder& b = c.b;
+  const int64_t batch_axis = c.flag("batch_first") ? 0 : 1;
+  const Size longest = c.out_sizes().at(static_cast<std::size_t>(1 - batch_axis));
+  const bool on_left = c.text("padding_side") == "left";
+  Values rows;
+  for (V sequence : c.tensors("sequences")) {
+    V row = b.cast(sequence, c.out_dtype());
+    Sizes missing = b.sizes_of(row);
+    missing[0] = b.size_sub(longest, missing[0]);
+    if (missing[0] != Size(0)) {
+      const V filling = b.expand(c.scalar("padding_value", c.out_dtype()), missing);
+      row = b.concat(on_left ? Values{filling, row} : Values{row, filling}, 0);
+    }
+    rows.push_back(b.unsqueeze(row, {batch_axis}));
+  }
+  return {b.concat(rows, batch_axis)};
+}
+
 }  // namespace modelexport::lower

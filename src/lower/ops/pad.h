@@ -10,5 +10,6 @@ Values lower_constant_pad(Context& c);
 Values lower_reflection_pad(Context& c);
 Values lower_replication_pad(Context& c);
 Values lower_circular_pad(Context& c);
+Values lower_pad_sequence(Context& c);
 
 }  // namespace modelexport::lower

@@ -132,8 +132,8 @@ Values stride(Context& c) {
   return as_result(c, c.size_of(c.info("self").strides.at(axis)));
 }
 
-// The one element of a tensor as a number. Where torch knew the number it wrote it wherever it is used, and leaves a call
-// without a result.
+// The one element of a tensor as a number. Where torch knew the number it wrote it wherever it is used, and leaves a
+// call without a result.
 Values item(Context& c) {
   if (c.n_outputs() == 0) return {};
   return {c.b.reshape(c.operand("self", dtype_of(c.out().kind)), {1})};
