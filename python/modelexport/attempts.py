@@ -19,7 +19,7 @@ from modelexport.export_branches import without_argument_checks, without_fast_pa
 from modelexport.quiet import quiet
 from modelexport.recurrent import recurrent_shapes
 from modelexport.state import run_on_copies
-from modelexport.symbolic_calls import SymbolicCalls
+from modelexport.symbolic_calls import sizes_stay_symbolic
 
 logger = logging.getLogger("modelexport")
 
@@ -70,7 +70,7 @@ def another_way(model: torch.nn.Module, plan: DynamicPlan) -> tuple[Attempt | No
 def _exported(model: torch.nn.Module, plan: DynamicPlan, strict: bool = False) -> ExportedProgram:
     args, kwargs = plan.call.args, plan.call.kwargs
     is_static = strict or plan.dynamic_shapes is None
-    symbolic_calls = contextlib.nullcontext() if is_static else SymbolicCalls()
+    symbolic_calls = contextlib.nullcontext() if is_static else sizes_stay_symbolic()
     with without_fast_path(), without_argument_checks(), recurrent_shapes(), symbolic_calls:
         return torch.export.export(model, args, kwargs, dynamic_shapes=plan.dynamic_shapes, strict=strict)
 

@@ -5,15 +5,27 @@ torch.export would fix the size to that of the example: ``linspace`` takes its s
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+from unittest import mock
 
 import torch
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 from torch.overrides import TorchFunctionMode
 
 Call = Callable[..., Any]
+
+
+@contextlib.contextmanager
+def sizes_stay_symbolic() -> Iterator[None]:
+    """Runs its body, a capture with dynamic axes, without what fixes them for no need.
+
+    Beside the calls of the table, that is the package opt_einsum: it orders the products of an ``einsum`` by sizes.
+    """
+    with SymbolicCalls(), mock.patch.object(torch.backends.opt_einsum, "enabled", False):
+        yield
 
 
 class SymbolicCalls(TorchFunctionMode):

@@ -265,3 +265,24 @@ def test_sizes_where_torch_takes_numbers_only(model: nn.Module, path: Path) -> N
     for batch, height, width in ((2, 5, 6), (1, 1, 1), (3, 7, 2)):
         x = torch.randn(batch, 3, height, width)
         assert_same(run(path, {"x": x}), model(x))
+
+
+class Triple(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.einsum("bi,bj,bk->bijk", x, x + 1, x + 2)
+
+
+def test_an_order_of_products_by_sizes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Orders:
+        """The package opt_einsum, which need not be installed, looks at sizes so."""
+
+        @staticmethod
+        def contract_path(equation: str, *operands: Tensor, **options: object) -> tuple[list[tuple[int, int]]]:
+            return ([(0, 1), (0, 1)] if sum(int(operand.shape[0]) for operand in operands) else [],)
+
+    backend = torch.backends.opt_einsum
+    for name, value in (("enabled", True), ("is_available", lambda: True), ("get_opt_einsum", lambda: Orders)):
+        monkeypatch.setattr(backend, name, value)
+    modelexport.export(Triple(), torch.randn(2, 3), path, dynamic_axes={"x": {0: "batch"}}, fallback=False)
+    x = torch.randn(5, 3)
+    assert_same(run(path, {"x": x}), Triple()(x))
