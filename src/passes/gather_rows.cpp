@@ -83,6 +83,7 @@ class RowGatherer {
   [[nodiscard]] ValueId origin_of(const Node& node) const {
     if (node.outputs.size() != 1 || !(is_one_of(node, kReshaping) || is_one_of(node, kCopying))) return kNoValue;
     const bool joins = is(node, "Concat");
+    if (node.inputs.size() > kLongestChain) return kNoValue;
     ValueId common = kNoValue;
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const ValueId input = node.inputs[i];
