@@ -293,7 +293,28 @@ Size Lowerer::compute_size(program::ExprId expr) {
     for (int64_t i = 0; i < program_.symbols[e.args[1]].integer; ++i) result = builder_.size_mul(result, part(0));
     return result;
   }
+  if (e.head == "TruncToInt") return Size(builder_.cast(compute_number(e.args.at(0)), DType::Int64));
+  if (e.head == "FloorToInt" || e.head == "CeilToInt") {
+    const V rounded = builder_.op(e.head == "FloorToInt" ? "Floor" : "Ceil", {compute_number(e.args.at(0))});
+    return Size(builder_.cast(rounded, DType::Int64));
+  }
   fail(ErrorKind::AuxiliaryOperation, "the size " + printed(expr) + " cannot be computed in ONNX");
+}
+
+// A number with a fraction on the way to a size, as in int(size * 1.5): double[1].
+V Lowerer::compute_number(program::ExprId expr) {
+  const program::Expr& e = program_.symbols[expr];
+  const auto fold = [&](auto combine) {
+    V result = compute_number(e.args.at(0));
+    for (std::size_t i = 1; i < e.args.size(); ++i) result = combine(result, compute_number(e.args[i]));
+    return result;
+  };
+  if (e.head == "Float") return builder_.full(std::stod(e.symbol), DType::Float64, {1});
+  if (e.head == "ToFloat") return compute_number(e.args.at(0));
+  if (e.head == "Add") return fold([&](V a, V b) { return builder_.add(a, b); });
+  if (e.head == "Mul") return fold([&](V a, V b) { return builder_.mul(a, b); });
+  if (e.head == "FloatTrueDiv" || e.head == "IntTrueDiv") return fold([&](V a, V b) { return builder_.div(a, b); });
+  return builder_.cast(builder_.as_vector(size_of({0, expr})), DType::Float64);
 }
 
 }  // namespace modelexport::lower

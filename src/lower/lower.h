@@ -90,6 +90,7 @@ class Lowerer {
   void bind(program::ValueId id, const Complex& value);
   void learn_sizes(const program::Value& recorded, V v);
   Size compute_size(program::ExprId expr);
+  V compute_number(program::ExprId expr);
   [[nodiscard]] const std::string& printed(program::ExprId expr);
 
   const program::Program& program_;

@@ -286,3 +286,14 @@ def test_an_order_of_products_by_sizes(path: Path, monkeypatch: pytest.MonkeyPat
     modelexport.export(Triple(), torch.randn(2, 3), path, dynamic_axes={"x": {0: "batch"}}, fallback=False)
     x = torch.randn(5, 3)
     assert_same(run(path, {"x": x}), Triple()(x))
+
+
+@pytest.mark.parametrize("mode", ["nearest", "bilinear", "bicubic"])
+@pytest.mark.parametrize("factor", [2, 1.5, 0.5])
+def test_sizes_times_a_factor(mode: str, factor: float, path: Path) -> None:
+    model = nn.Upsample(scale_factor=factor, mode=mode)
+    axes = {"input": {0: "batch", 2: "height", 3: "width"}}
+    modelexport.export(model, torch.randn(2, 3, 5, 6), path, dynamic_axes=axes, fallback=False)
+    for batch, height, width in ((2, 5, 6), (1, 4, 9)):
+        x = torch.randn(batch, 3, height, width)
+        assert_same(run(path, {"input": x}), model(x))
