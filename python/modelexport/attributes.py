@@ -28,27 +28,21 @@ class Attributes:
     def __init__(self, modules: Sequence[tuple[str, torch.nn.Module]]) -> None:
         self._snapshot = _core.ObjectSnapshot(_HOOKS, _OPAQUE, _PLAIN)
         self._classes = [(cls, dict(vars(cls))) for cls in _classes(modules)]
-        for cls, attributes in self._classes:
-            self._snapshot.add_values(cls.__name__, attributes, _DEPTH)
-        for path, module in modules:
-            self._snapshot.add_attributes(path, vars(module), _DEPTH)
+        for _, attributes in self._classes:
+            self._snapshot.add_values(attributes, _DEPTH)
+        for _, module in modules:
+            self._snapshot.add_attributes(vars(module), _DEPTH)
 
-    def restore(self) -> str | None:
-        """Puts everything back; the name of an attribute that was another, None when all were the same."""
-        changed = self._restore_classes()
-        return changed or self._snapshot.restore().lstrip(".") or None
-
-    def _restore_classes(self) -> str | None:
-        changed = None
+    def restore(self) -> None:
+        """Puts everything back that was set since."""
         for cls, before in self._classes:
             after = dict(vars(cls))
             for name in after.keys() | before.keys():
                 value = before.get(name, _MISSING)
                 if name.startswith("__") or self._snapshot.is_same(after.get(name, _MISSING), value):
                     continue
-                changed = changed or f"{cls.__name__}.{name}"
                 delattr(cls, name) if value is _MISSING else setattr(cls, name, value)
-        return changed
+        self._snapshot.restore()
 
 
 @contextlib.contextmanager

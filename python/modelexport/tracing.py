@@ -112,7 +112,7 @@ class Trace:
         )
         with _ONE_AT_A_TIME, _finished(self.recorder):
             modules = named_modules(model)
-            state = [t for _, m in modules for t in (*m._parameters.values(), *m._buffers.values()) if t is not None]
+            state = _state(modules)
             _check_model(modules)
             for path, module in modules:
                 self.recorder.add_module(module, path, qualified_class_name(type(module)))
@@ -160,10 +160,11 @@ class Trace:
                 except Exception as error:
                     self._reason = self._reason or f"forward fails under the trace: {type(error).__name__}: {error}"
         finally:
-            changed = attributes.restore()
+            assigned = [id(tensor) for tensor in _state(modules)] != [id(tensor) for tensor in state]
+            attributes.restore()
             self._restore_tensors()
-        if self._reason is None and changed is not None:
-            self._reason = f"forward sets {changed}"
+        if assigned:  # torch.export says of a buffer's new value what it is
+            self._reason = self._reason or "forward assigns a parameter or buffer"
         saved = {id(tensor) for tensor, _ in self.recorder.saved}
         for tensor, (pointer, version) in zip(state, before, strict=True):
             if tensor.data_ptr() != pointer or (_version(tensor) != version and id(tensor) not in saved):
@@ -299,6 +300,11 @@ def _check_plain(tensor: torch.Tensor, owner: str, name: str) -> None:
         raise NotTraceableError(f"{owner}.{name} is a {type(tensor).__name__}".lstrip("."))
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
         raise NotTraceableError(f"{owner}.{name} is no dense tensor with data".lstrip("."))
+
+
+def _state(modules: Modules) -> list[torch.Tensor]:
+    """The parameters and buffers that modules hold now."""
+    return [t for _, m in modules for t in (*m._parameters.values(), *m._buffers.values()) if t is not None]
 
 
 def _version(tensor: torch.Tensor) -> int:

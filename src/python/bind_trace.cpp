@@ -58,8 +58,8 @@ void bind_trace(nb::module_& module) {
   nb::class_<ObjectSnapshot>(module, "ObjectSnapshot",
                              "The attributes of objects at one moment, to compare and restore.")
       .def(nb::init<nb::object, nb::object, nb::object>(), nb::arg("skipped"), nb::arg("opaque"), nb::arg("plain"))
-      .def("add_attributes", &ObjectSnapshot::add_attributes, nb::arg("path"), nb::arg("attributes"), nb::arg("depth"))
-      .def("add_values", &ObjectSnapshot::add_values, nb::arg("path"), nb::arg("attributes"), nb::arg("depth"))
+      .def("add_attributes", &ObjectSnapshot::add_attributes, nb::arg("attributes"), nb::arg("depth"))
+      .def("add_values", &ObjectSnapshot::add_values, nb::arg("attributes"), nb::arg("depth"))
       .def("is_same", &ObjectSnapshot::is_same, nb::arg("a").none(), nb::arg("b").none())
       .def("restore", &ObjectSnapshot::restore);
 }

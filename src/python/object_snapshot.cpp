@@ -1,7 +1,5 @@
 #include "python/object_snapshot.h"
 
-#include <nanobind/stl/string.h>
-
 #include <utility>
 
 #include "python/torch_types.h"
@@ -26,8 +24,6 @@ nb::list as_list(nb::handle items) {
 }
 
 }  // namespace
-
-std::string ObjectSnapshot::Place::path() const { return *object + "." + std::string(text_of(str_of(name))); }
 
 ObjectSnapshot::ObjectSnapshot(nb::object skipped, nb::object opaque, nb::object plain)
     : skipped_(std::move(skipped)),
@@ -55,29 +51,26 @@ ObjectSnapshot::Kind ObjectSnapshot::kind_of(nb::handle value) {
   return kind;
 }
 
-void ObjectSnapshot::add_attributes(const std::string& path, const nb::dict& attributes, int depth) {
-  attributes_.push_back({path, attributes, nb::borrow<nb::dict>(copy_of(attributes))});
-  add_values(path, attributes, depth);
+void ObjectSnapshot::add_attributes(const nb::dict& attributes, int depth) {
+  attributes_.push_back({attributes, nb::borrow<nb::dict>(copy_of(attributes))});
+  add_values(attributes, depth);
 }
 
-void ObjectSnapshot::add_values(const std::string& path, const nb::dict& attributes, int depth) {
-  const std::string& object = paths_.emplace_back(path);
+void ObjectSnapshot::add_values(const nb::dict& attributes, int depth) {
   for (auto [name, value] : attributes) {
-    if (kind_of(value) == Kind::Leaf || PySet_Contains(skipped_.ptr(), name.ptr()) == 1) continue;
-    add({&object, nb::borrow(name)}, value, depth);
+    if (kind_of(value) != Kind::Leaf && PySet_Contains(skipped_.ptr(), name.ptr()) != 1) add(value, depth);
   }
 }
 
-void ObjectSnapshot::add(const Place& place, nb::handle value, int depth) {
+void ObjectSnapshot::add(nb::handle value, int depth) {
   const Kind kind = kind_of(value);
   if (kind == Kind::Leaf || depth == 0 || !seen_.try_emplace(value.ptr(), nb::borrow(value)).second) return;
-  if (kind == Kind::Object)
-    return add_attributes(place.path(), nb::borrow<nb::dict>(value.attr("__dict__")), depth - 1);
-  if (kind != Kind::Tuple) containers_.push_back({place, kind, nb::borrow(value), copy_of(value)});
+  if (kind == Kind::Object) return add_attributes(nb::borrow<nb::dict>(value.attr("__dict__")), depth - 1);
+  if (kind != Kind::Tuple) containers_.push_back({kind, nb::borrow(value), copy_of(value)});
   if (kind == Kind::Dict) {
-    for (auto [key, item] : nb::borrow<nb::dict>(value)) add(place, item, depth - 1);
+    for (auto [key, item] : nb::borrow<nb::dict>(value)) add(item, depth - 1);
   } else {
-    for (nb::handle item : value) add(place, item, depth - 1);
+    for (nb::handle item : value) add(item, depth - 1);
   }
 }
 
@@ -119,36 +112,17 @@ bool ObjectSnapshot::has_same_items(const Container& container) const {
   return are_same(as_list(now), as_list(before));
 }
 
-std::string ObjectSnapshot::first_difference(const Attributes& attributes) const {
-  for (auto [name, value] : attributes.before) {
-    if (!attributes.now.contains(name) || !is_same(attributes.now[name], value)) {
-      return Place{&attributes.path, nb::borrow(name)}.path();
-    }
-  }
-  for (auto [name, value] : attributes.now) {
-    if (!attributes.before.contains(name)) return Place{&attributes.path, nb::borrow(name)}.path();
-  }
-  return "";
-}
-
-std::string ObjectSnapshot::restore() const {
-  std::string changed;
-  const auto note = [&](const std::string& path) {
-    if (changed.empty()) changed = path;
-  };
+void ObjectSnapshot::restore() const {
   for (const Container& container : containers_) {
     if (has_same_items(container)) continue;
     container.now.attr("clear")();
     container.now.attr(container.kind == Kind::Sequence ? "extend" : "update")(container.before);
-    note(container.place.path());
   }
   for (const Attributes& attributes : attributes_) {
     if (are_same(attributes.now, attributes.before)) continue;
-    note(first_difference(attributes));
     attributes.now.attr("clear")();
     attributes.now.attr("update")(attributes.before);
   }
-  return changed;
 }
 
 }  // namespace modelexport::python

@@ -15,6 +15,8 @@ bool has_tag(nb::handle overload, const char* tag) {
   return PySequence_Contains(overload.attr("tags").ptr(), nb::object(tags.attr(tag)).ptr()) == 1;
 }
 
+bool is_size(const std::string& argument) { return argument == "num_classes" || argument == "output_size"; }
+
 TraceOperator read(nb::handle overload) {
   TraceOperator op;
   op.overload = nb::borrow(overload);
@@ -27,6 +29,8 @@ TraceOperator read(nb::handle overload) {
     op.argument_names.emplace_back(text_of(argument.attr("name")));
     op.is_written.push_back(!alias.is_none() && nb::cast<bool>(alias.attr("is_write")));
   }
+  const auto size = std::ranges::find_if(op.argument_names, is_size);
+  if (size != op.argument_names.end()) op.size_argument = static_cast<std::size_t>(size - op.argument_names.begin());
   op.mutates = std::ranges::find(op.is_written, true) != op.is_written.end();
   op.lifts = op.name == "aten::lift_fresh";
   op.keeps_statistics = std::ranges::any_of(op.argument_names, is_statistic);

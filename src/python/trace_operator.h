@@ -16,6 +16,8 @@ struct TraceOperator {
   std::string name, schema_text;
   std::vector<std::string> argument_names;
   std::vector<bool> is_written;
+  // Of the argument that says the size of the results where it would else follow from data; none by default.
+  std::size_t size_argument = ~std::size_t{0};
   bool is_composite = false;
   bool sizes_from_data = false;
   bool mutates = false;

@@ -210,6 +210,7 @@ nb::object TraceRecorder::call(nb::handle function, const nb::tuple& args, const
     add_argument(item);
   }
   const bool depends = args_depend_ || op.is_random;
+  is_sized_ = is_sized(op, args, kwargs);
   if (sizes_depend(op, args)) hooks_.read(fmt::format("{} has as many results as the data says", op.name));
   save_written(op, args, kwargs);
 
@@ -218,8 +219,17 @@ nb::object TraceRecorder::call(nb::handle function, const nb::tuple& args, const
   return result;
 }
 
+bool TraceRecorder::is_sized(const TraceOperator& op, nb::handle args, nb::handle kwargs) {
+  if (op.size_argument >= op.argument_names.size()) return false;
+  bool given = false;
+  for_each_argument(args, kwargs, op.argument_names, [&](std::size_t index, nb::handle item) {
+    given = given || (index == op.size_argument && PyLong_Check(item.ptr()) && nb::cast<int64_t>(item) >= 0);
+  });
+  return given;
+}
+
 bool TraceRecorder::sizes_depend(const TraceOperator& op, nb::handle args) {
-  if (!op.sizes_from_data || !args_depend_) return false;
+  if (!op.sizes_from_data || !args_depend_ || is_sized_) return false;
   if (op.name != "aten::index.Tensor") return true;
   // Only masks say how many elements there are.
   for (nb::handle index : nb::object(args[1])) {
@@ -235,7 +245,8 @@ nb::object TraceRecorder::run(const TraceOperator& op, nb::handle args, nb::hand
   bool reads = false;
   {
     const Raised running_now(running);
-    if (!op.is_composite || unwatched_.contains(op.name)) return apply(op.run, args, kwargs);
+    // With the size given, data is read to refuse what does not fit it.
+    if (!op.is_composite || is_sized_ || unwatched_.contains(op.name)) return apply(op.run, args, kwargs);
     const nb::tuple watched(hooks_.watch(op.overload, args, kwargs));
     result = watched[0];
     reads = nb::cast<bool>(watched[1]);

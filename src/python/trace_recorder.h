@@ -110,6 +110,8 @@ class TraceRecorder {
   void add_argument(nb::handle object);
   program::ValueId tensor_argument(nb::handle tensor);
   program::ValueId unknown_tensor(nb::handle tensor);
+  // Whether an argument says the size of results that else follows from data.
+  static bool is_sized(const TraceOperator& op, nb::handle args, nb::handle kwargs);
   // Whether a size of the results depends on the inputs' data.
   [[nodiscard]] bool sizes_depend(const TraceOperator& op, nb::handle args);
   void save_written(const TraceOperator& op, nb::handle args, nb::handle kwargs);
@@ -135,6 +137,7 @@ class TraceRecorder {
   std::pmr::unordered_map<PyObject*, Binding> bindings_{&binding_memory_};
   std::vector<bool> depends_;  // by value
   bool args_depend_ = false;   // of the call being recorded
+  bool is_sized_ = false;      // of the call being recorded
   bool lifts_ = false;         // the call being recorded takes a tensor that Python's data has just become
   bool all_depend_ = false;    // something that depends was written where other tensors may look
 

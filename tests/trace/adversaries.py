@@ -451,6 +451,20 @@ def made_parameter(m: Any, x: Tensor) -> Any:
     return x + nn.Parameter(x * 2)
 
 
+def known_classes(m: Any, x: Tensor) -> Any:
+    return nn.functional.one_hot(x.argmax(-1), 4) * m.lin(x)
+
+
+def repeats_of_known_sum(m: Any, x: Tensor) -> Any:
+    rank = x.argsort(-1)[0]
+    return torch.repeat_interleave(m.lin(x), rank, dim=1, output_size=6)
+
+
+def assigned_buffer(m: Any, x: Tensor) -> Any:
+    m.count = m.count + 1
+    return x * m.count
+
+
 def statistics(m: Any, x: Tensor) -> Any:
     m.norm.train()
     return m.norm(x)
@@ -460,6 +474,16 @@ ADVERSARIES: dict[str, Adversary] = {
     body.__name__: Adversary(body, how)
     for how, bodies in {
         "trace": (
+            kept_on_self,
+            kept_in_dictionary,
+            counted_on_self,
+            counted_in_object,
+            kept_in_nested_object,
+            counted_on_class,
+            kept_on_class,
+            statistics,
+            known_classes,
+            repeats_of_known_sum,
             through_data,
             number_into_elements,
             write_to_input,
@@ -526,16 +550,7 @@ ADVERSARIES: dict[str, Adversary] = {
         "higher-order": (conditional,),
         "scripted": (scripted,),
         "a thread": (computed_in_thread, branch_in_thread, write_in_thread, branch_in_pool),
-        "forward sets": (
-            kept_on_self,
-            kept_in_dictionary,
-            counted_on_self,
-            counted_in_object,
-            kept_in_nested_object,
-            counted_on_class,
-            kept_on_class,
-            statistics,
-        ),
+        "assigns": (assigned_buffer,),
         "functorch": (vmapped, differentiated),
         "autocast": (autocast,),
         "plain tensor": (subclassed,),

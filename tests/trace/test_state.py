@@ -17,7 +17,7 @@ from torch.onnx import TrainingMode
 import modelexport
 from modelexport import pre_dispatch
 from modelexport.inputs import call_inputs
-from modelexport.tracing import NotTraceableError, Trace
+from modelexport.tracing import Trace
 from tests.models.parity import assert_parity
 from tests.trace.adversaries import (
     Tricky,
@@ -57,7 +57,7 @@ def test_writes_are_undone(body: Any, path: Path) -> None:
 def test_objects_that_modules_hold_are_as_before(body: Any) -> None:
     model = Tricky(body).eval()
     call = call_inputs(model, torch.randn(2, 4), None, None)
-    with torch.no_grad(), pytest.raises(NotTraceableError, match="forward sets notes"):
+    with torch.no_grad():
         Trace(model, call, specialise=False)
     notes, others = model.notes
     assert (notes.steps, others["more"].tensors) == (0, [])
