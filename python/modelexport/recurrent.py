@@ -23,8 +23,7 @@ def recurrent_shapes() -> Iterator[None]:
     """Lets torch.export ask here for the results of LSTM, GRU and plain recurrent layers."""
     aten = torch.ops.aten
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_takes_form_from(aten.lstm.input, _lstm))
-        for overload in (aten.gru.input, aten.rnn_tanh.input, aten.rnn_relu.input):
+        for overload in (aten.lstm.input, aten.gru.input, aten.rnn_tanh.input, aten.rnn_relu.input):
             stack.enter_context(_takes_form_from(overload, _recurrent))
         yield
 
@@ -43,24 +42,9 @@ def _takes_form_from(overload: OpOverload[..., Any], form: Callable[..., Results
         overload._dispatch_cache.clear()
 
 
-def _lstm(
-    input: torch.Tensor,
-    hx: list[torch.Tensor],
-    params: list[torch.Tensor],
-    has_biases: bool,
-    num_layers: int,
-    dropout: float,
-    train: bool,
-    bidirectional: bool,
-    batch_first: bool,
-) -> Results:
-    hidden, cell = hx
-    return _sequence(input, hidden, bidirectional, batch_first), torch.empty_like(hidden), torch.empty_like(cell)
-
-
 def _recurrent(
     input: torch.Tensor,
-    hx: torch.Tensor,
+    hx: torch.Tensor | list[torch.Tensor],
     params: list[torch.Tensor],
     has_biases: bool,
     num_layers: int,
@@ -69,7 +53,10 @@ def _recurrent(
     bidirectional: bool,
     batch_first: bool,
 ) -> Results:
-    return _sequence(input, hx, bidirectional, batch_first), torch.empty_like(hx)
+    """The outputs of all steps, and the last states: two of an LSTM, given as a list."""
+    states = [hx] if isinstance(hx, torch.Tensor) else hx
+    outputs = _sequence(input, states[0], bidirectional, batch_first)
+    return (outputs, *(torch.empty_like(state) for state in states))
 
 
 def _sequence(input: torch.Tensor, hidden: torch.Tensor, bidirectional: bool, batch_first: bool) -> torch.Tensor:

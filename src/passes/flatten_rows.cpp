@@ -198,14 +198,8 @@ class RowFlattener {
 
   // Stamped as `user`, which needs it.
   Node reshape(ValueId from, const Shape& shape, ValueId to, const Node& user) {
-    Node node;
-    node.op_type = "Reshape";
-    node.inputs = {from, sizes(shape)};
+    Node node = node_like(user, "Reshape", {from, sizes(shape)});
     node.outputs = {to};
-    node.scope = user.scope;
-    node.provenance = user.provenance;
-    node.origin = user.origin;
-    node.sources = user.sources;
     return node;
   }
 

@@ -316,13 +316,8 @@ class RotaryFuser {
 
   static onnx::Node stamped(const char* op_type, std::vector<ValueId> inputs, std::vector<onnx::Attribute> attributes,
                             const onnx::Node& like) {
-    onnx::Node node;
-    node.op_type = op_type;
-    node.inputs = std::move(inputs);
+    onnx::Node node = node_like(like, op_type, std::move(inputs));
     node.attributes = std::move(attributes);
-    node.scope = like.scope;
-    node.provenance = like.provenance;
-    node.origin = like.origin;
     return node;
   }
 

@@ -142,15 +142,15 @@ class RowGatherer {
     std::vector<Node>& made = made_[&last];
     const Ints shape = *sizes_of(last.outputs[0]);
     if (in_order) {
-      made.push_back(node_of("Reshape", {from, ints(shape)}, last));
+      made.push_back(node_like(last, "Reshape", {from, ints(shape)}));
     } else {
       const auto rows = static_cast<int64_t>(positions->size()) / run;
-      made.push_back(node_of("Reshape", {from, ints({-1, run})}, last));
+      made.push_back(node_like(last, "Reshape", {from, ints({-1, run})}));
       give(made.back(), last, {product(*sizes_of(from)) / run, run});
-      made.push_back(node_of("Gather", {made.back().outputs[0], ints(rows_of(*positions, run))}, last));
+      made.push_back(node_like(last, "Gather", {made.back().outputs[0], ints(rows_of(*positions, run))}));
       give(made.back(), last, {rows, run});
       made.back().attributes = {{"axis", int64_t{0}}};
-      made.push_back(node_of("Reshape", {made.back().outputs[0], ints(shape)}, last));
+      made.push_back(node_like(last, "Reshape", {made.back().outputs[0], ints(shape)}));
     }
     made.back().outputs = last.outputs;
     for (Node& node : made) {
@@ -195,17 +195,6 @@ class RowGatherer {
     for (std::size_t i = 0; i < positions.size(); i += static_cast<std::size_t>(run))
       rows.push_back(positions[i] / run);
     return rows;
-  }
-
-  static Node node_of(const char* op_type, std::vector<ValueId> inputs, const Node& like) {
-    Node node;
-    node.op_type = op_type;
-    node.inputs = std::move(inputs);
-    node.scope = like.scope;
-    node.provenance = like.provenance;
-    node.sources = like.sources;
-    node.origin = like.origin;
-    return node;
   }
 
   void give(Node& node, const Node& like, const Ints& sizes) {

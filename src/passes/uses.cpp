@@ -51,6 +51,17 @@ void Readers::replace(onnx::ValueId from, onnx::ValueId to) {
   of[from].clear();
 }
 
+onnx::Node node_like(const onnx::Node& like, std::string_view op_type, std::vector<onnx::ValueId> inputs) {
+  onnx::Node node;
+  node.op_type = op_type;
+  node.inputs = std::move(inputs);
+  node.scope = like.scope;
+  node.provenance = like.provenance;
+  node.sources = like.sources;
+  node.origin = like.origin;
+  return node;
+}
+
 void share(onnx::Node& node, const onnx::Node& other, const PassContext& context) {
   if (node.scope == other.scope) return;
   if (node.sources.empty()) node.sources = {node.scope};

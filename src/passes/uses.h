@@ -50,6 +50,8 @@ struct Readers {
   std::vector<std::vector<onnx::Node*>> of;
 };
 
+// A node without results yet, of the module calls that `like` is of.
+onnx::Node node_like(const onnx::Node& like, std::string_view op_type, std::vector<onnx::ValueId> inputs);
 // Makes `node` that of the module calls of `other` as well: it belongs to their common ancestor, and says whose it was.
 void share(onnx::Node& node, const onnx::Node& other, const PassContext& context);
 // Whether two nodes may become one, which stands where `second` does, and whose that is then.
