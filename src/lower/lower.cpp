@@ -1,6 +1,7 @@
 #include "lower/lower.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "lower/op_table.h"
 #include "lower/ops/complex_form.h"
@@ -309,7 +310,12 @@ V Lowerer::compute_number(program::ExprId expr) {
     for (std::size_t i = 1; i < e.args.size(); ++i) result = combine(result, compute_number(e.args[i]));
     return result;
   };
-  if (e.head == "Float") return builder_.full(std::stod(e.symbol), DType::Float64, {1});
+  if (e.head == "Float") {
+    double number = 0;
+    const char* end = e.symbol.data() + e.symbol.size();
+    if (std::from_chars(e.symbol.data(), end, number).ptr != end) fail("the size " + printed(expr) + " is no number");
+    return builder_.full(number, DType::Float64, {1});
+  }
   if (e.head == "ToFloat") return compute_number(e.args.at(0));
   if (e.head == "Add") return fold([&](V a, V b) { return builder_.add(a, b); });
   if (e.head == "Mul") return fold([&](V a, V b) { return builder_.mul(a, b); });
