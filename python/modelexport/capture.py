@@ -24,7 +24,7 @@ from modelexport.exceptions import CaptureError, InvalidInputError, ModelExportE
 from modelexport.inputs import CallInputs, call_inputs, describe
 from modelexport.naming import module_rows
 from modelexport.options import ExportOptions
-from modelexport.specialised import SIZE, Specialisation, pinned, recorded
+from modelexport.specialised import SIZE, Specialisation, confined, pinned, recorded
 from modelexport.state import preserved, run_on_copies
 from modelexport.tracing import NotTraceableError, Trace
 
@@ -284,6 +284,8 @@ def _check_axes(program: ExportedProgram, plan: DynamicPlan, fixed: Sequence[Spe
         if axis.required and (isinstance(size, int) or name in limits):
             why = f": it {causes[name].fact()}" if name in causes else f": it becomes {size}"
             raise CaptureError(f"{name} cannot be dynamic{why}")
+    for size, sizes in confined(program):
+        logger.warning("the file is right for sizes of %s from %s", _axes_named(size, plan), sizes)
 
 
 def _symbol_names(program: ExportedProgram, plan: DynamicPlan) -> dict[str, str]:

@@ -65,21 +65,50 @@ def recorded(model: torch.nn.Module) -> Iterator[list[Specialisation]]:
 
 def pinned(program: ExportedProgram) -> Iterator[Specialisation]:
     """Sizes that the guards of a program leave a single value, though torch calls them dynamic."""
-    guards: list[str] = getattr(program, "_guards_code", None) or []
+    for axis, conditions in _guards_by_axis(program).items():
+        text = " and ".join(f"({condition})" for condition in conditions)
+        possible = _possible_sizes(text, range(_TRIED_SIZES), at_most=2)
+        if len(possible) == 1:
+            yield Specialisation(axis, possible[0], f"the capture, which requires {text}")
+
+
+def confined(program: ExportedProgram) -> Iterator[tuple[str, str]]:
+    """(axis, what is required of it) where a number computed of a size was fixed, which only some sizes give."""
+    for axis, conditions in _guards_by_axis(program).items():
+        for text in conditions:
+            # An equation that large sizes fulfil, multiples of 8 say, leaves a choice.
+            if "==" not in text or _possible_sizes(text, range(_TRIED_SIZES // 2, _TRIED_SIZES), at_most=1):
+                continue
+            possible = _possible_sizes(text, range(_TRIED_SIZES // 2))
+            if len(possible) > 1:
+                yield axis, f"{possible[0]} to {possible[-1]}, as the capture requires {text}"
+
+
+def _guards_by_axis(program: ExportedProgram) -> dict[str, list[str]]:
+    """The guards on one size alone, which is called ``size`` in them."""
     by_axis: dict[str, list[str]] = {}
+    guards: list[str] = getattr(program, "_guards_code", None) or []
     for guard in guards:
         axes = {size.group() for size in SIZE.finditer(guard)}
         if len(axes) == 1:
-            by_axis.setdefault(axes.pop(), []).append(guard)
-    for axis, conditions in by_axis.items():
-        text = " and ".join(f"({SIZE.sub('size', condition)})" for condition in conditions)
+            by_axis.setdefault(axes.pop(), []).append(SIZE.sub("size", guard))
+    return by_axis
+
+
+def _possible_sizes(condition: str, sizes: range, at_most: int | None = None) -> list[int]:
+    """Those of ``sizes`` for which ``condition`` holds; none where it is no plain arithmetic."""
+
+    def holds(size: int) -> bool:
         try:
-            holds = eval(f"lambda size: {text}", {"math": math})
-            possible = list(itertools.islice(filter(holds, range(_TRIED_SIZES)), 2))
-        except Exception:
-            continue  # conditions that are no plain arithmetic
-        if len(possible) == 1:
-            yield Specialisation(axis, possible[0], f"the capture, which requires {text}")
+            return bool(eval(code, {"math": math, "torch": torch, "size": size}))
+        except (ArithmeticError, ValueError):
+            return False
+
+    try:
+        code = compile(condition, "a guard", "eval")
+        return list(itertools.islice(filter(holds, sizes), at_most))
+    except Exception:
+        return []
 
 
 def _where(model: torch.nn.Module, frame: FrameType | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,22 @@ class Pinned(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + torch.arange(4)
+
+
+class Rooted(nn.Module):
+    """Takes a number of a size that Python has made a plain one, and one that stays dynamic."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        length = x.size(1)
+        assert length % 2 == 0
+        return x[:, : int(length**0.5)], x[:, : math.floor(length**0.5)]
+
+
+def test_a_number_that_is_fixed_though_its_size_is_not(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    modelexport.export(Rooted(), torch.ones(2, 10), path, dynamic_axes={"x": {0: "batch", 1: "length"}})
+    warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert "sizes of axis 1 ('length') of input 'x' from 9 to 15, as the capture requires" in warnings[0]
 
 
 def test_the_documents_example_is_dynamic_with_a_batch_of_one(path: Path) -> None:
