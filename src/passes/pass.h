@@ -34,6 +34,8 @@ bool remove_dead(onnx::Model& model, const PassContext& context);
 bool fold_batch_norm(onnx::Model& model, const PassContext& context);
 // Zeros around the input of a convolution become its own padding.
 bool fold_pads(onnx::Model& model, const PassContext& context);
+// A weight that is only used in another shape is written in it; its Reshape nodes go.
+bool reshape_weights(onnx::Model& model, const PassContext& context);
 // What adds 0, multiplies by 1 or gives the shape that is there goes.
 bool drop_neutral(onnx::Model& model, const PassContext& context);
 // A product with a reciprocal becomes a quotient.

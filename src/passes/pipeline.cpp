@@ -6,7 +6,8 @@ void run_passes(onnx::Model& model, const PassContext& context) {
   using Pass = bool (*)(onnx::Model&, const PassContext&);
   for (const Pass pass : {remove_dead, merge_transposes, merge_reshapes, fuse_rotary}) pass(model, context);
   if (context.optimize) {
-    for (const Pass pass : {fold_pads, fold_batch_norm, drop_neutral, merge_equal_nodes, divide}) pass(model, context);
+    for (const Pass pass : {fold_pads, fold_batch_norm, drop_neutral, merge_equal_nodes}) pass(model, context);
+    for (const Pass pass : {divide, reshape_weights}) pass(model, context);
   }
   if (!context.keep_layouts) transpose_weights(model, context);
   if (context.optimize) {

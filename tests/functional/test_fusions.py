@@ -322,3 +322,39 @@ def test_programs_that_multiply_matrices_keep_them(tmp_path: Path) -> None:
     modelexport.export(model, x, str(path), optimize=True, fallback=False)
     assert_parity(model, path, (x,), {})
     assert operators(path) == ["Reshape", "Gemm", "Gelu", "Gemm", "LayerNormalization", "Gemm", "Reshape"]
+
+
+class Scaled(torch.nn.Module):
+    """One factor a channel, given as a vector."""
+
+    def __init__(self, factors: torch.nn.Parameter) -> None:
+        super().__init__()
+        self.factors = factors
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.factors.reshape(1, -1, 1, 1)
+
+
+class Shifted(Scaled):
+    """The factors as they are, along the last axis."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.factors
+
+
+@pytest.mark.parametrize("also_as_it_is", [False, True])
+def test_a_weight_is_written_in_the_shape_that_its_readers_want(also_as_it_is: bool, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    factors = torch.nn.Parameter(torch.randn(3))
+    other = Shifted(factors) if also_as_it_is else Scaled(factors)
+    model = torch.nn.Sequential(Scaled(factors), torch.nn.ReLU(), other).eval()
+    path = tmp_path / "model.onnx"
+    x = torch.randn(2, 3, 4, 3)
+    modelexport.export(model, x, str(path), optimize=True, fallback=False)
+    assert_parity(model, path, (x,), {})
+    graph = onnx.load(path).graph
+    assert [list(tensor.dims) for tensor in graph.initializer if "factors" in tensor.name] == (
+        [[3]] if also_as_it_is else [[1, 3, 1, 1]]
+    )
+    reshapes = [node.op_type for node in graph.node if node.op_type == "Reshape"]
+    assert reshapes == (["Reshape"] if also_as_it_is else [])
