@@ -5,13 +5,13 @@
 // go. onnxruntime also has a fused sum and normalisation of three axes that is several times slower than the two apart,
 // which a matrix is not subject to.
 #include <algorithm>
-#include <map>
 #include <numeric>
 #include <unordered_map>
 
 #include "onnx/evaluate.h"
 #include "passes/pass.h"
 #include "passes/row_wise.h"
+#include "passes/shared_ints.h"
 #include "passes/uses.h"
 
 namespace modelexport::passes {
@@ -206,9 +206,7 @@ class RowFlattener {
   ValueId sizes(const Shape& shape) {
     std::vector<int64_t> numbers;
     for (const onnx::Dim& dim : shape) numbers.push_back(dim.value);
-    const auto [found, fresh] = constants_.try_emplace(numbers, kNoValue);
-    if (fresh) found->second = add_ints(model_, numbers);
-    return found->second;
+    return ints_(numbers);
   }
 
   onnx::Model& model_;
@@ -222,7 +220,7 @@ class RowFlattener {
   std::vector<Node> made_;
   std::unordered_map<ValueId, ValueId> rows_;         // the matrix of a value
   std::unordered_map<ValueId, std::size_t> entries_;  // where the Reshape is that makes a matrix for a region
-  std::map<std::vector<int64_t>, ValueId> constants_;
+  SharedInts ints_{model_};
 };
 
 }  // namespace

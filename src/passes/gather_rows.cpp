@@ -7,7 +7,6 @@
 #include <array>
 #include <functional>
 #include <numeric>
-#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
@@ -15,6 +14,7 @@
 
 #include "onnx/evaluate.h"
 #include "passes/pass.h"
+#include "passes/shared_ints.h"
 #include "passes/uses.h"
 
 namespace modelexport::passes {
@@ -142,15 +142,15 @@ class RowGatherer {
     std::vector<Node>& made = made_[&last];
     const Ints shape = *sizes_of(last.outputs[0]);
     if (in_order) {
-      made.push_back(node_like(last, "Reshape", {from, ints(shape)}));
+      made.push_back(node_like(last, "Reshape", {from, ints_(shape)}));
     } else {
       const auto rows = static_cast<int64_t>(positions->size()) / run;
-      made.push_back(node_like(last, "Reshape", {from, ints({-1, run})}));
+      made.push_back(node_like(last, "Reshape", {from, ints_({-1, run})}));
       give(made.back(), last, {product(*sizes_of(from)) / run, run});
-      made.push_back(node_like(last, "Gather", {made.back().outputs[0], ints(rows_of(*positions, run))}));
+      made.push_back(node_like(last, "Gather", {made.back().outputs[0], ints_(rows_of(*positions, run))}));
       give(made.back(), last, {rows, run});
       made.back().attributes = {{"axis", int64_t{0}}};
-      made.push_back(node_like(last, "Reshape", {made.back().outputs[0], ints(shape)}));
+      made.push_back(node_like(last, "Reshape", {made.back().outputs[0], ints_(shape)}));
     }
     made.back().outputs = last.outputs;
     for (Node& node : made) {
@@ -209,13 +209,6 @@ class RowGatherer {
     if (std::find(sources.begin(), sources.end(), other.scope) == sources.end()) share(node, other, context_);
   }
 
-  ValueId ints(const Ints& numbers) {
-    const std::string key(reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(int64_t));
-    const auto [found, fresh] = constants_.try_emplace(key, kNoValue);
-    if (fresh) found->second = add_ints(model_, numbers);
-    return found->second;
-  }
-
   onnx::Model& model_;
   const PassContext& context_;
   const Uses uses_;
@@ -223,7 +216,7 @@ class RowGatherer {
   const Node* at_ = nullptr;                                 // the node being looked at
   std::vector<ValueId> origin_;                              // of the values in a chain
   std::unordered_map<const Node*, std::vector<Node>> made_;  // in place of a chain's last node
-  std::unordered_map<std::string, ValueId> constants_;
+  SharedInts ints_{model_};
 };
 
 }  // namespace

@@ -23,7 +23,6 @@ class TraceLog {
 
   // A tensor with the type, sizes and strides that it has now. Ids count from 0.
   program::ValueId add_value(nb::handle tensor);
-  [[nodiscard]] nb::handle dtype(program::ValueId value) const { return values_[value].dtype; }
 
   // The arguments of the next call or output, in order: a value, a constant, a list of as many as follow it, or the
   // keyword of the one that follows it.
