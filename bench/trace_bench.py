@@ -12,6 +12,7 @@ import argparse
 import gc
 import json
 import math
+import os
 import statistics
 import tempfile
 import time
@@ -76,10 +77,12 @@ def measure(name: str, repeat: int, folder: Path, clock: Clock) -> dict[str, flo
         for side, run in sides.items():
             for path in (ours, theirs, copied):
                 path.unlink(missing_ok=True)
+            os.sync()  # no side waits for what another has left to write
             runs[side].append(seconds(run, clock))
     beyond = peak(export) - peak(eager)  # before torch.onnx.export leaves its own traces in the allocator
     for _ in range(max(1, repeat // 3) + 1):
         theirs.unlink(missing_ok=True)
+        os.sync()
         runs["torch"].append(seconds(torch_export, clock))
     result = {side: statistics.median(values[1:]) for side, values in runs.items()}
     result["calls"] = calls[-1]

@@ -19,15 +19,15 @@ from modelexport import pre_dispatch
 from modelexport.inputs import call_inputs
 from modelexport.tracing import Trace
 from tests.models.parity import assert_parity
-from tests.trace.adversaries import (
-    Tricky,
-    branch_on_data,
+from tests.trace.adversaries.data import branch_on_data
+from tests.trace.adversaries.state import (
     counted_in_object,
     kept_in_nested_object,
     write_to_buffer,
     write_to_input,
     write_to_parameter,
 )
+from tests.trace.adversaries.tricky import Tricky
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_data_that_decides_sends_the_model_on_and_says_where(path: Path, caplog:
     model = nn.Sequential(nn.Linear(4, 4), Tricky(branch_on_data))
     with caplog.at_level(logging.WARNING, "modelexport"):
         modelexport.export(model, torch.ones(2, 4), str(path), capture="trace")
-    line = branch_on_data.__code__.co_firstlineno + 1
+    line = branch_on_data.__code__.co_firstlineno + 2  # the decorator is the first
     told = [record.getMessage() for record in caplog.records if "not by a trace" in record.getMessage()]
     assert len(told) == 1
     assert "aten::is_nonzero" in told[0]

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 import modelexport
 from modelexport.verification import drawn_like
-from tests.trace.adversaries import Tricky, branch_on_data
+from tests.trace.adversaries.data import branch_on_data
+from tests.trace.adversaries.tricky import Tricky
 
 
 @pytest.mark.parametrize("capture", ["trace", "export"])
