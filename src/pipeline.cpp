@@ -3,6 +3,7 @@
 #include <ostream>
 #include <string>
 
+#include "lower/flex_attention.h"
 #include "lower/functionalize.h"
 #include "lower/inline_wrappers.h"
 #include "lower/lower.h"
@@ -76,6 +77,9 @@ onnx::Model lower_program(program::Program& program, const PipelineOptions& opti
   report.stages.observer = options.on_stage;
   report.operation_trace_length = 0;
   for (const auto& graph : program.graphs) report.operation_trace_length += graph->nodes.size();
+
+  // flex_attention becomes matmuls, a softmax, and its functions under torch.vmap.
+  report.stages.run("functionalize", [&] { lower::write_out_flex_attention(program); });
 
   // Regions under no_grad, autocast, ... become part of the graph around them.
   report.stages.run("functionalize", [&] { lower::inline_wrappers(program); });

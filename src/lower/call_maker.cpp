@@ -33,6 +33,27 @@ program::Node make_call(std::string target, std::vector<NamedArgument> given, st
   return node;
 }
 
+program::Value dense_tensor(DType dtype, std::vector<program::Dim> sizes) {
+  program::Value value;
+  value.dtype = dtype;
+  value.strides.resize(sizes.size());
+  int64_t stride = 1;
+  for (std::size_t i = sizes.size(); i-- > 0;) {
+    value.strides[i].value = stride;
+    stride *= sizes[i].value;
+  }
+  value.sizes = std::move(sizes);
+  return value;
+}
+
+program::ValueId append_call(program::Graph& graph, std::string target, std::vector<NamedArgument> given,
+                             program::Value result, Origin origin) {
+  const auto id = static_cast<program::ValueId>(graph.values.size());
+  graph.values.push_back(std::move(result));
+  graph.nodes.push_back(make_call(std::move(target), std::move(given), {id}, origin));
+  return id;
+}
+
 program::Arguments int_list(const std::vector<int64_t>& numbers) {
   program::Arguments list;
   for (int64_t number : numbers) list.push_back({number});

@@ -19,6 +19,13 @@ struct Origin {
 [[nodiscard]] program::Node make_call(std::string target, std::vector<program::NamedArgument> given,
                                       std::vector<program::ValueId> outputs, Origin origin);
 
+// A dense tensor's value, without a name. Strides are those of the sizes during capture.
+[[nodiscard]] program::Value dense_tensor(DType dtype, std::vector<program::Dim> sizes);
+
+// Appends a call of `target` whose one result is like `result`.
+program::ValueId append_call(program::Graph& graph, std::string target, std::vector<program::NamedArgument> given,
+                             program::Value result, Origin origin);
+
 [[nodiscard]] inline program::Argument ref(program::ValueId id) { return {program::ValueRef{id}}; }
 [[nodiscard]] program::Arguments int_list(const std::vector<int64_t>& numbers);
 

@@ -64,17 +64,42 @@ void name_index_calls(Node& node) {
                    node.outputs, {node.scope, node.provenance});
 }
 
-// Drops calls whose results nothing uses: vmap leaves some of its inner steps in the graph.
+// Tensors that a call made anew and of which no view exists: only who reads them later sees writes into them.
+std::vector<bool> own_tensors(const Graph& graph) {
+  std::vector<bool> own(graph.values.size(), false);
+  for (const Node& node : graph.nodes) {
+    if (is_creation(node)) own[node.outputs.front()] = true;
+    if (node.schema == nullptr || !node.schema->is_view()) continue;
+    for (const NamedArgument& argument : node.args) {
+      for_each_reference(argument.value, [&](ValueId id) { own[id] = false; });
+    }
+  }
+  return own;
+}
+
+// Drops calls whose results nothing uses: vmap leaves some of its inner steps in the graph, and whole masks are made of
+// which flex_attention uses nothing.
 void drop_unused(Graph& graph) {
+  const std::vector<bool> own = own_tensors(graph);
   std::vector<bool> used(graph.values.size(), false);
   const auto use = [&](const Argument& argument) {
     for_each_reference(argument, [&](ValueId id) { used[id] = true; });
   };
+  const auto acts = [&](const Node& node) {
+    if (node.target == "aten::_assert_tensor_metadata" || node.target.starts_with(kVmap)) return false;
+    if (node.outputs.empty() || node.schema == nullptr) return true;
+    bool writes = false;
+    for (const program::SchemaArgument& argument : node.schema->arguments) {
+      if (const Argument* written = node.find(argument.name); written != nullptr && argument.is_written) {
+        for_each_reference(*written, [&](ValueId id) { writes = writes || !own[id] || used[id]; });
+      }
+    }
+    return writes;
+  };
   for (const program::Output& output : graph.outputs) use(output.value);
   std::vector<Node> kept;
   for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
-    const bool acts = node->outputs.empty() || node->schema == nullptr || node->schema->mutates();
-    if (!acts && std::ranges::none_of(node->outputs, [&](ValueId id) { return used[id]; })) continue;
+    if (!acts(*node) && std::ranges::none_of(node->outputs, [&](ValueId id) { return used[id]; })) continue;
     for (const NamedArgument& argument : node->args) use(argument.value);
     kept.push_back(std::move(*node));
   }
@@ -189,7 +214,9 @@ class Unbatcher {
     Value& value = graph_.values[result];
     batches_[result] = {result, levels, static_cast<int64_t>(value.sizes.size())};
     sizes.insert(sizes.end(), value.sizes.begin(), value.sizes.end());
-    set_sizes(value, std::move(sizes));
+    Value whole_value = dense_tensor(value.dtype, std::move(sizes));
+    whole_value.name = std::move(value.name);
+    value = std::move(whole_value);
     graph_.nodes.push_back(std::move(node));
   }
 
@@ -272,24 +299,8 @@ class Unbatcher {
 
   ValueId add_call(const Node& node, const char* target, std::vector<NamedArgument> arguments, ValueId like,
                    std::vector<Dim> sizes) {
-    Value value = graph_.values[like];
-    value.name.clear();
-    set_sizes(value, std::move(sizes));
-    graph_.values.push_back(std::move(value));
-    const auto result = static_cast<ValueId>(graph_.values.size() - 1);
-    graph_.nodes.push_back(make_call(target, std::move(arguments), {result}, {node.scope, node.provenance}));
-    return result;
-  }
-
-  // Strides as if the elements lay without gaps; symbolic sizes count as during capture.
-  static void set_sizes(Value& value, std::vector<Dim> sizes) {
-    value.sizes = std::move(sizes);
-    value.strides.assign(value.sizes.size(), Dim{});
-    int64_t stride = 1;
-    for (std::size_t i = value.sizes.size(); i-- > 0;) {
-      value.strides[i].value = stride;
-      stride *= value.sizes[i].value;
-    }
+    return append_call(graph_, target, std::move(arguments), dense_tensor(graph_.values[like].dtype, std::move(sizes)),
+                       {node.scope, node.provenance});
   }
 
   [[nodiscard]] Batch argument_batch(const Node& node, std::string_view name) const {
