@@ -71,6 +71,19 @@ do not, is in [performance.md](performance.md#opinfo).
 | | operators | overloads |
 |---|---:|---:|
 """
+HIGHER_ORDER = """
+## Higher-order calls
+
+| call | what it becomes |
+|---|---|
+| `cond` | `If` |
+| `while_loop`, `scan`, `map` | `Loop` or `Scan`, also one within the other |
+| `flex_attention` | matmuls and a softmax, with the score and mask functions on whole tensors |
+| `vmap` | calls on whole batches; a `Scan` for each call that cannot be made so |
+| `no_grad`, `inference_mode`, `checkpoint`, `nested_compile_region` | the calls inside |
+| `autocast` | the calls inside, with the casts that it makes |
+| `associative_scan`, `autograd.Function`, `torch.func` | what torch.export captures in their place, ATen calls |
+"""
 
 
 def by_operator(overloads: Iterable[str]) -> dict[str, list[str]]:
@@ -123,7 +136,7 @@ def page() -> str:
     counted = {"Lowered": have} | {f"Not lowered: {heading}": names for (heading, _), names in lacking.items()}
     text = INTRODUCTION.format(version=torch.__version__.partition("+")[0])
     text += "".join(f"| {what} | {len(by_operator(names))} | {len(names)} |\n" for what, names in counted.items())
-    text += f"\n## Lowered\n\n{listing(have)}\n## Not lowered\n"
+    text += f"{HIGHER_ORDER}\n## Lowered\n\n{listing(have)}\n## Not lowered\n"
     for (heading, why), names in lacking.items():
         text += f"\n### {heading}\n\n{why[0].upper()}{why[1:]}.\n\n{listing(names)}"
     return text

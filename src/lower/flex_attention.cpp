@@ -37,7 +37,11 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 class FlexAttention {
  public:
   FlexAttention(program::Program& program, Graph& graph, const Node& node)
-      : program_(program), graph_(graph), node_(node), origin_{node.scope, node.provenance}, type_(value(tensor(0)).dtype) {
+      : program_(program),
+        graph_(graph),
+        node_(node),
+        origin_{node.scope, node.provenance},
+        type_(value(tensor(0)).dtype) {
     if (node.args.size() < 9 || node.outputs.size() != 3) fail(node.target + " has other arguments than expected");
     working_type_ = type_ == DType::Float64 ? DType::Float64 : DType::Float32;
   }
@@ -120,14 +124,15 @@ class FlexAttention {
 
   // What score_mod makes of the scores, and minus infinity where mask_mod is false.
   ValueId masked(ValueId scores) {
-    const ValueId changed = apply(node_.args[3].value, scores, list(7), value(scores).sizes);
-    const ValueId mask = apply(list(4).back(), program::kNoValue, list(8), value(scores).sizes);
+    const Dims sizes = value(scores).sizes;
+    const ValueId changed = apply(node_.args[3].value, scores, list(7), sizes);
+    const ValueId mask = apply(list(4).back(), program::kNoValue, list(8), sizes);
     return add("aten::where.ScalarOther", {{"condition", ref(mask)}, {"self", ref(changed)}, {"other", {-kInfinity}}},
-               working_type_, value(scores).sizes);
+               working_type_, sizes);
   }
 
   // function([score,] batch, head, query, key, *buffers) at every place of the scores.
-  ValueId apply(const Argument& function, ValueId scores, const Arguments& buffers, const Dims sizes) {
+  ValueId apply(const Argument& function, ValueId scores, const Arguments& buffers, const Dims& sizes) {
     const auto* body = function.as<GraphRef>();
     if (body == nullptr) fail(node_.target + " has no sub-graph");
     if (scores != program::kNoValue) widen(*program_.graphs.at(body->index));
