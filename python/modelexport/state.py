@@ -13,6 +13,9 @@ import torch
 from modelexport.inputs import CallInputs
 from modelexport.naming import named_modules
 
+_HOOK_TABLES = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+_NO_HOOKS: dict[int, object] = {}
+
 
 @contextlib.contextmanager
 def preserved(model: torch.nn.Module, training: torch.onnx.TrainingMode) -> Iterator[None]:
@@ -24,7 +27,7 @@ def preserved(model: torch.nn.Module, training: torch.onnx.TrainingMode) -> Iter
     modes = [(module, module.training) for _, module in named_modules(model)]
     parameters = [p for module, _ in modes for p in module._parameters.values() if p is not None]
     gradients = [parameter.requires_grad for parameter in parameters]
-    hooks = [(table, dict(table)) for module, _ in modes for table in _hook_tables(module)]
+    hooks = [(table, dict(table) if table else _NO_HOOKS) for module, _ in modes for table in _hook_tables(module)]
     try:
         with _random_state(), torch.no_grad():
             _enter_mode(model, modes, training)
@@ -48,8 +51,8 @@ def run_on_copies(model: torch.nn.Module, call: CallInputs) -> Any:
 
 
 def _hook_tables(module: torch.nn.Module) -> list[dict[int, object]]:
-    names = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    return [module.__dict__[name] for name in names if name in module.__dict__]
+    attributes = module.__dict__
+    return [attributes[name] for name in _HOOK_TABLES if name in attributes]
 
 
 def _enter_mode(

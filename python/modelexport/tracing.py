@@ -40,17 +40,6 @@ class _Stop(BaseException):
     """Ends a forward; no ``except Exception`` of the model's own swallows it."""
 
 
-# Composite operators that are called often and never look at data; others are watched while they run.
-UNWATCHED = frozenset(
-    f"aten::{name}"
-    for name in (
-        *("linear", "matmul", "layer_norm", "group_norm", "rms_norm", "batch_norm", "scaled_dot_product_attention"),
-        *("dropout", "conv1d", "conv2d", "contiguous", "reshape", "flatten.using_ints", "unflatten.int", "expand_as"),
-        *("to.dtype", "to.device", "to.dtype_layout", "to.other", "type_as", "softmax.int", "log_softmax.int"),
-        *("chunk", "pad", "narrow"),
-    )
-)
-
 # What a trace replaces in torch, all threads see.
 _ONE_AT_A_TIME = threading.RLock()
 
@@ -107,8 +96,7 @@ class Trace:
                 "storage": lambda tensor: _STORAGE(tensor)._cdata,
                 "watch": _watched,
                 "surroundings": _SURROUNDINGS,
-            },
-            set(UNWATCHED),
+            }
         )
         with _ONE_AT_A_TIME, _finished(self.recorder):
             modules = named_modules(model)

@@ -1,11 +1,9 @@
 // modelexport._core.TraceRecorder and ObjectSnapshot: what Python's trace calls for operators, modules and tensors.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
-#include <nanobind/stl/unordered_set.h>
 
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <utility>
 
 #include "pipeline.h"
@@ -32,10 +30,8 @@ void bind_trace(nb::module_& module) {
   nb::class_<TraceRecorder>(module, "TraceRecorder", "The ATen calls of one forward, recorded into a program.")
       .def(
           "__init__",
-          [](TraceRecorder* self, const nb::dict& hooks, std::unordered_set<std::string> unwatched) {
-            new (self) TraceRecorder(read_hooks(hooks), find_schema, std::move(unwatched));
-          },
-          nb::arg("hooks"), nb::arg("unwatched"))
+          [](TraceRecorder* self, const nb::dict& hooks) { new (self) TraceRecorder(read_hooks(hooks), find_schema); },
+          nb::arg("hooks"))
       .def(
           "add_module",
           [](TraceRecorder& self, nb::handle called, std::string path, std::string qualified_class) {

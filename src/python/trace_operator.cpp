@@ -1,6 +1,8 @@
 #include "python/trace_operator.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 
@@ -13,6 +15,36 @@ namespace {
 bool has_tag(nb::handle overload, const char* tag) {
   const nb::object tags = nb::module_::import_("torch").attr("Tag");
   return PySequence_Contains(overload.attr("tags").ptr(), nb::object(tags.attr(tag)).ptr()) == 1;
+}
+
+// Composite operators that are called often and never look at data.
+bool reads_nothing(std::string_view name) {
+  constexpr std::array<std::string_view, 25> kNames = {"linear",
+                                                       "matmul",
+                                                       "layer_norm",
+                                                       "group_norm",
+                                                       "rms_norm",
+                                                       "batch_norm",
+                                                       "scaled_dot_product_attention",
+                                                       "dropout",
+                                                       "conv1d",
+                                                       "conv2d",
+                                                       "contiguous",
+                                                       "reshape",
+                                                       "flatten.using_ints",
+                                                       "unflatten.int",
+                                                       "expand_as",
+                                                       "to.dtype",
+                                                       "to.device",
+                                                       "to.dtype_layout",
+                                                       "to.other",
+                                                       "type_as",
+                                                       "softmax.int",
+                                                       "log_softmax.int",
+                                                       "chunk",
+                                                       "pad",
+                                                       "narrow"};
+  return name.starts_with("aten::") && std::ranges::find(kNames, name.substr(6)) != kNames.end();
 }
 
 bool is_size(const std::string& argument) { return argument == "num_classes" || argument == "output_size"; }
@@ -36,7 +68,7 @@ TraceOperator read(nb::handle overload) {
   op.keeps_statistics = std::ranges::any_of(op.argument_names, is_statistic);
   op.is_random = has_tag(overload, "nondeterministic_seeded");
   op.sizes_from_data = has_tag(overload, "dynamic_output_shape");
-  op.is_composite = nb::cast<bool>(overload.attr("_can_decompose")());
+  op.is_watched = nb::cast<bool>(overload.attr("_can_decompose")()) && !reads_nothing(op.name);
   return op;
 }
 

@@ -18,7 +18,7 @@ struct TraceOperator {
   std::vector<bool> is_written;
   // Of the argument that says the size of the results where it would else follow from data; none by default.
   std::size_t size_argument = ~std::size_t{0};
-  bool is_composite = false;
+  bool is_watched = false;  // made of other operators, which may read data
   bool sizes_from_data = false;
   bool mutates = false;
   bool keeps_statistics = false;

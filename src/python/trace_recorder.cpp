@@ -56,9 +56,8 @@ void for_each_argument(nb::handle args, nb::handle kwargs, const std::vector<std
 
 }  // namespace
 
-TraceRecorder::TraceRecorder(TraceHooks hooks, program::SchemaLookup lookup, std::unordered_set<std::string> unwatched)
+TraceRecorder::TraceRecorder(TraceHooks hooks, program::SchemaLookup lookup)
     : hooks_(std::move(hooks)),
-      unwatched_(std::move(unwatched)),
       types_(program_.symbols),
       builder_(program_, std::move(lookup)),
       dict_name_(interned("__dict__")),
@@ -246,7 +245,7 @@ nb::object TraceRecorder::run(const TraceOperator& op, nb::handle args, nb::hand
   {
     const Raised running_now(running);
     // With the size given, data is read to refuse what does not fit it.
-    if (!op.is_composite || is_sized_ || unwatched_.contains(op.name)) return apply(op.run, args, kwargs);
+    if (!op.is_watched || is_sized_) return apply(op.run, args, kwargs);
     const nb::tuple watched(hooks_.watch(op.overload, args, kwargs));
     result = watched[0];
     reads = nb::cast<bool>(watched[1]);

@@ -14,7 +14,6 @@
 #include <memory_resource>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -39,8 +38,7 @@ struct TraceHooks {
 
 class TraceRecorder {
  public:
-  // `unwatched` names composite operators that are known not to read data, so that they need no watching.
-  TraceRecorder(TraceHooks hooks, program::SchemaLookup lookup, std::unordered_set<std::string> unwatched);
+  TraceRecorder(TraceHooks hooks, program::SchemaLookup lookup);
   TraceRecorder(const TraceRecorder&) = delete;
   TraceRecorder& operator=(const TraceRecorder&) = delete;
 
@@ -124,7 +122,6 @@ class TraceRecorder {
   void build_inputs();
 
   TraceHooks hooks_;
-  std::unordered_set<std::string> unwatched_;
   program::Program program_;
   TorchTypes types_;
   program::ProgramBuilder builder_;
