@@ -110,6 +110,19 @@ def _same(a: torch.Tensor, b: torch.Tensor, rtol: float, atol: float) -> bool:
     return bool(torch.allclose(a, b, rtol=rtol, atol=atol * max(1.0, scale), equal_nan=True))
 
 
+def _forms(tensor: torch.Tensor) -> list[list[torch.Tensor]]:
+    """The ways in which a file may have a tensor: complex ones as pairs along a last axis, or as two tensors."""
+    if not tensor.is_complex():
+        return [[tensor]]
+    pairs = torch.view_as_real(tensor.resolve_conj())
+    return [[pairs], [pairs[..., 0], pairs[..., 1]]]
+
+
+def _without(forms: list[list[torch.Tensor]], candidates: list[torch.Tensor], close: Any) -> list[list[torch.Tensor]]:
+    """What is left of ``forms`` without those that are among the candidates."""
+    return [[part for part in form if not any(close(value, part) for value in candidates)] for form in forms]
+
+
 def _is_near(a: torch.Tensor, b: torch.Tensor, noise: float) -> bool:
     if a.shape != b.shape or a.dtype != b.dtype or not a.dtype.is_floating_point:
         return False
@@ -154,7 +167,7 @@ def _foreign_read(
         return None
     if not value.dtype.is_floating_point and value.numel() <= SHAPE_TENSOR_ELEMENTS:
         return None
-    if any(close(value, given) for given in seen.inputs):
+    if any(close(value, part) for given in seen.inputs for form in _forms(given) for part in form):
         return None
     return f"reads {name}, which is none of the module's inputs"
 
@@ -251,8 +264,8 @@ def check_regions(
             region = regions[call]
             candidates = [known[name] for name in region.results if name in known]
             candidates += [given for other in region.passed for given in seen[other].inputs]
-            missing = _missing_outputs(seen[call], candidates, initializers, values.model, close)
-            missing = _missing_inside(region, seen[call], missing, values, close, budget)
+            unmade = _missing_outputs(seen[call], candidates, initializers, values.model, close)
+            missing = _missing_inside(region, unmade, values, close, budget)
             # What nobody reads is not in the graph, and what is always the same is folded into what reads it.
             wrong = [
                 index
@@ -316,32 +329,40 @@ def _varies(
 
 def _missing_outputs(
     seen: SeenCall,
-    candidates: Iterable[torch.Tensor],
+    candidates: list[torch.Tensor],
     initializers: set[str],
     model: Any,
     close: Any,
-) -> list[int]:
-    """Numbers of the outputs that no node makes; what is passed through, or was constant, has no node."""
-    return [
-        index
-        for index, output in enumerate(seen.outputs)
-        if not any(close(value, output) for value in candidates)
-        and not any(close(given, output) for given in seen.inputs)
-        and not _is_constant(output, initializers, model, close)
-    ]
+) -> dict[int, list[list[torch.Tensor]]]:
+    """The outputs that no node makes, by number, and what is missing of them in each of their forms.
+
+    What is passed through, or was constant, has no node.
+    """
+    missing = {}
+    for index, output in enumerate(seen.outputs):
+        if any(close(given, output) for given in seen.inputs):
+            continue
+        forms = _without(_forms(output), candidates, close)
+        if not any(all(_is_constant(part, initializers, model, close) for part in form) for form in forms):
+            missing[index] = forms
+    return missing
 
 
 def _missing_inside(
-    region: Region, seen: SeenCall, missing: list[int], values: TensorValues, close: Any, budget: int
+    region: Region,
+    missing: dict[int, list[list[torch.Tensor]]],
+    values: TensorValues,
+    close: Any,
+    budget: int,
 ) -> list[int]:
-    """Those of the outputs ``missing`` that none of the tensors is that stay in the region."""
-    sizes = {None, *(seen.outputs[index].numel() for index in missing)}
+    """Numbers of the outputs ``missing`` that none of the tensors is that stay in the region."""
+    sizes = {None, *(part.numel() for forms in missing.values() for form in forms for part in form)}
     names = [name for name in region.inner if values.numel(name) in sizes] if missing else []
     for batch in in_batches(names, values.nbytes, budget):
         known = values.of(batch)
         candidates = [known[name] for name in batch if name in known]
-        missing = [i for i in missing if not any(close(value, seen.outputs[i]) for value in candidates)]
-    return missing
+        missing = {index: _without(forms, candidates, close) for index, forms in missing.items()}
+    return [index for index, forms in missing.items() if all(forms)]
 
 
 def _is_constant(output: torch.Tensor, initializers: set[str], model: Any, close: Any) -> bool:

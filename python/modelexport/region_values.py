@@ -88,7 +88,15 @@ class TensorValues:
         probe = onnx.ModelProto()
         probe.CopyFrom(self.model)
         del probe.graph.output[:]
-        probe.graph.output.extend(self._types.get(name, onnx.ValueInfoProto(name=name)) for name in names)
+        shown = {name: name for name in names}
+        for name in names:
+            if self._element_type(name) == onnx.TensorProto.BFLOAT16:  # numpy has no such type
+                shown[name] = name + "/float32"
+                probe.graph.node.append(onnx.helper.make_node("Cast", [name], [shown[name]], to=onnx.TensorProto.FLOAT))
+        probe.graph.output.extend(
+            self._types[name] if name in self._types and shown[name] == name else onnx.ValueInfoProto(name=shown[name])
+            for name in names
+        )
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.log_severity_level = 3
@@ -97,10 +105,15 @@ class TensorValues:
         try:
             onnx.save(probe, str(path))
             session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-            arrays = session.run(names, self._feeds)
+            arrays = session.run(list(shown.values()), self._feeds)
         finally:
             path.unlink(missing_ok=True)
-        return {n: torch.from_numpy(a) for n, a in zip(names, arrays, strict=True) if hasattr(a, "shape")}
+        tensors = {n: torch.from_numpy(a) for n, a in zip(names, arrays, strict=True) if hasattr(a, "shape")}
+        return {n: t if shown[n] == n else t.bfloat16() for n, t in tensors.items()}
+
+    def _element_type(self, name: str) -> int:
+        """Of a tensor, as far as the file tells, else 0."""
+        return int(self._types[name].type.tensor_type.elem_type) if name in self._types else 0
 
 
 def _size(info: Any, named: Mapping[str, int]) -> int | None:

@@ -191,3 +191,54 @@ def test_merged_nodes_count_for_their_sources(tmp_path: Path) -> None:
     assert operations.count("Sigmoid") + operations.count("Swish") == 1
     report = check_regions(model, (x,), {}, path, feeds(session(path), (x,), {}))
     assert report.ok, report.failures
+
+
+class Spectrum(torch.nn.Module):
+    """Gives a complex tensor to the next module."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.fft.rfft(x).conj()
+
+
+class Filtered(torch.nn.Module):
+    """Gives what it computes as complex numbers back as real ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = torch.nn.Parameter(torch.rand(5))
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return torch.fft.irfft(z * self.gain, n=8)
+
+
+class Halved(torch.nn.Module):
+    """Works in bfloat16, as its caller does not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lin = torch.nn.Linear(8, 8).bfloat16()
+        self.act = torch.nn.ReLU()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.act(self.lin(x.bfloat16()))
+        return y.float()
+
+
+@pytest.mark.parametrize(
+    ("modules", "calls", "swapped"),
+    [((Spectrum, Filtered), 3, ("0", "1")), ((Halved, torch.nn.Tanh), 5, ("0.lin", "0.act"))],
+    ids=["complex", "bfloat16"],
+)
+def test_types_that_onnxruntime_does_not_give_back(
+    modules: tuple[type[torch.nn.Module], ...], calls: int, swapped: tuple[str, str], tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(*(module() for module in modules)).eval()
+    x = torch.randn(3, 8)
+    path = tmp_path / "model.onnx"
+    modelexport.export(model, x, str(path), fallback=False)
+    fed = feeds(session(path), (x,), {})
+    report = check_regions(model, (x,), {}, path, fed)
+    assert report.ok and report.checked == calls, report
+    swap(path, *swapped)
+    assert {call for call, _ in check_regions(model, (x,), {}, path, fed).failures} >= set(swapped)
