@@ -37,12 +37,14 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 class FlexAttention {
  public:
   FlexAttention(program::Program& program, Graph& graph, const Node& node)
-      : program_(program),
-        graph_(graph),
-        node_(node),
-        origin_{node.scope, node.provenance},
-        type_(value(tensor(0)).dtype) {
-    if (node.args.size() < 9 || node.outputs.size() != 3) fail(node.target + " has other arguments than expected");
+      : program_(program), graph_(graph), node_(node), origin_{node.scope, node.provenance} {
+    if (node.args.size() < 9 || node.outputs.size() != 3 || list(4).empty()) {
+      fail(node.target + " has other arguments than expected");
+    }
+    for (std::size_t i = 0; i < 3; ++i) {
+      if (value(tensor(i)).sizes.size() != 4) fail(node.target + ": queries, keys and values must have four axes");
+    }
+    type_ = value(tensor(0)).dtype;
     working_type_ = type_ == DType::Float64 ? DType::Float64 : DType::Float32;
   }
 
@@ -135,7 +137,7 @@ class FlexAttention {
   ValueId apply(const Argument& function, ValueId scores, const Arguments& buffers, const Dims& sizes) {
     const auto* body = function.as<GraphRef>();
     if (body == nullptr) fail(node_.target + " has no sub-graph");
-    if (scores != program::kNoValue) widen(*program_.graphs.at(body->index));
+    if (scores != program::kNoValue && body->index < program_.graphs.size()) widen(*program_.graphs[body->index]);
     Node call;
     call.target = "higher_order::wrap";
     const auto give = [&](Argument argument) {
@@ -164,7 +166,8 @@ class FlexAttention {
       is_score[id] = true;
       body.values[id].dtype = working_type_;
     };
-    mark(body.inputs.at(0).value);
+    if (body.inputs.empty() || body.inputs.front().value == program::kNoValue) return;
+    mark(body.inputs.front().value);
     for (const Node& node : body.nodes) {
       bool reads_score = false;
       for (const NamedArgument& argument : node.args) {
@@ -237,7 +240,7 @@ class FlexAttention {
   Graph& graph_;
   const Node& node_;
   Origin origin_;
-  DType type_;
+  DType type_ = DType::Undefined;
   DType working_type_ = DType::Float32;
 };
 
