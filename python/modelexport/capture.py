@@ -285,7 +285,7 @@ def _check_axes(program: ExportedProgram, plan: DynamicPlan, fixed: Sequence[Spe
             why = f": it {causes[name].fact()}" if name in causes else f": it becomes {size}"
             raise CaptureError(f"{name} cannot be dynamic{why}")
     for size, sizes in confined(program):
-        logger.warning("the file is right for sizes of %s from %s", _axes_named(size, plan), sizes)
+        logger.warning("the file is right for sizes of %s %s", _axes_named(size, plan), sizes)
 
 
 def _symbol_names(program: ExportedProgram, plan: DynamicPlan) -> dict[str, str]:

@@ -9,7 +9,7 @@ import linecache
 import math
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -22,6 +22,8 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 # Sizes that are tried to see whether guards leave an axis any choice.
 _TRIED_SIZES = 8192
+# Enough of the larger ones to see which remainders count: 7 is rarely a divisor of a stride.
+_LARGE_SIZES = range(_TRIED_SIZES // 2, _TRIED_SIZES, 7)
 # Code of torch, and of this package.
 _FOREIGN = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
 # An input's size as torch writes it, "L['x'].size()[0]"; the input may sit in containers.
@@ -66,22 +68,37 @@ def recorded(model: torch.nn.Module) -> Iterator[list[Specialisation]]:
 def pinned(program: ExportedProgram) -> Iterator[Specialisation]:
     """Sizes that the guards of a program leave a single value, though torch calls them dynamic."""
     for axis, conditions in _guards_by_axis(program).items():
-        text = " and ".join(f"({condition})" for condition in conditions)
+        text = _all(conditions)
         possible = _possible_sizes(text, range(_TRIED_SIZES), at_most=2)
         if len(possible) == 1:
             yield Specialisation(axis, possible[0], f"the capture, which requires {text}")
 
 
 def confined(program: ExportedProgram) -> Iterator[tuple[str, str]]:
-    """(axis, what is required of it) where a number computed of a size was fixed, which only some sizes give."""
+    """(axis, sizes and why) where the program holds for some sizes only, other than for small or large enough ones.
+
+    A number that was computed of a size and fixed leaves those that give the same; a branch on a size leaves every
+    second one, say, or multiples of 8.
+    """
     for axis, conditions in _guards_by_axis(program).items():
-        for text in conditions:
-            # An equation that large sizes fulfil, multiples of 8 say, leaves a choice.
-            if "==" not in text or _possible_sizes(text, range(_TRIED_SIZES // 2, _TRIED_SIZES), at_most=1):
-                continue
-            possible = _possible_sizes(text, range(_TRIED_SIZES // 2))
-            if len(possible) > 1:
-                yield axis, f"{possible[0]} to {possible[-1]}, as the capture requires {text}"
+        branches = []
+        for text in dict.fromkeys(conditions):
+            large = len(_possible_sizes(text, _LARGE_SIZES))
+            if large == 0 and "==" in text:
+                possible = _possible_sizes(text, range(_TRIED_SIZES // 2))
+                if len(possible) > 1:
+                    yield axis, f"from {possible[0]} to {possible[-1]}, as the capture requires {text}"
+            elif 0 < large < len(_LARGE_SIZES):
+                branches.append(text)
+        if branches:
+            right = _possible_sizes(_all(conditions), range(2, _TRIED_SIZES), at_most=1)
+            wrong = _possible_sizes(f"not ({_all(branches)})", range(max(right, default=0), _TRIED_SIZES), at_most=1)
+            if right and wrong:
+                yield axis, f"such as {right[0]}, not {wrong[0]}, as the capture requires {_all(branches)}"
+
+
+def _all(conditions: Sequence[str]) -> str:
+    return conditions[0] if len(conditions) == 1 else " and ".join(f"({condition})" for condition in conditions)
 
 
 def _guards_by_axis(program: ExportedProgram) -> dict[str, list[str]]:

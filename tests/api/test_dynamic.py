@@ -59,8 +59,27 @@ class Rooted(nn.Module):
 def test_a_number_that_is_fixed_though_its_size_is_not(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     modelexport.export(Rooted(), torch.ones(2, 10), path, dynamic_axes={"x": {0: "batch", 1: "length"}})
     warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
-    assert len(warnings) == 1
+    assert len(warnings) == 2
     assert "sizes of axis 1 ('length') of input 'x' from 9 to 15, as the capture requires" in warnings[0]
+    assert "sizes of axis 1 ('length') of input 'x' such as 10, not 11, as the capture requires" in warnings[1]
+
+
+class Padded(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[1] % 2:
+            x = nn.functional.pad(x, (0, 1))
+        return x.unflatten(1, (-1, 2)).sum(-1)
+
+
+def test_a_branch_on_a_size_is_said(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for length, text in ((10, "such as 2, not 3"), (9, "such as 3, not 4")):
+        caplog.clear()
+        modelexport.export(Padded(), torch.ones(2, length), path, dynamic_axes={"x": {0: "batch", 1: "length"}})
+        warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+        assert len(warnings) == 1
+        assert f"sizes of axis 1 ('length') of input 'x' {text}, as the capture requires" in warnings[0]
+        x = torch.randn(3, length + 4)
+        assert_same(run(path, {"x": x}), Padded()(x))
 
 
 def test_the_documents_example_is_dynamic_with_a_batch_of_one(path: Path) -> None:
