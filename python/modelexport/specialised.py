@@ -81,15 +81,17 @@ def confined(program: ExportedProgram) -> Iterator[tuple[str, str]]:
     second one, say, or multiples of 8.
     """
     for axis, conditions in _guards_by_axis(program).items():
-        branches = []
+        fixed, branches = {}, []
         for text in dict.fromkeys(conditions):
             large = len(_possible_sizes(text, _LARGE_SIZES))
             if large == 0 and "==" in text:
-                possible = _possible_sizes(text, range(_TRIED_SIZES // 2))
-                if len(possible) > 1:
-                    yield axis, f"from {possible[0]} to {possible[-1]}, as the capture requires {text}"
+                fixed[text] = _possible_sizes(text, range(_TRIED_SIZES // 2))
             elif 0 < large < len(_LARGE_SIZES):
                 branches.append(text)
+        if fixed:
+            text, possible = min(fixed.items(), key=lambda found: (len(found[1]), len(found[0])))
+            if len(possible) > 1:
+                yield axis, f"from {possible[0]} to {possible[-1]}, as the capture requires {text}"
         if branches:
             right = _possible_sizes(_all(conditions), range(2, _TRIED_SIZES), at_most=1)
             wrong = _possible_sizes(f"not ({_all(branches)})", range(max(right, default=0), _TRIED_SIZES), at_most=1)
