@@ -8,6 +8,8 @@ others go along as they are.
 from __future__ import annotations
 
 import enum
+import functools
+from collections.abc import Hashable
 from typing import Any
 
 import torch
@@ -27,7 +29,19 @@ def register_containers(tree: Any) -> None:
 
 
 def _is_container(leaf: Any) -> bool:
-    return hasattr(leaf, "__dict__") and not isinstance(leaf, _PLAIN) and not callable(leaf)
+    plain = isinstance(leaf, _PLAIN) or callable(leaf) or not hasattr(leaf, "__dict__")
+    cls: Hashable = type(leaf)
+    return not plain and _is_made_of_attributes(cls)
+
+
+@functools.cache
+def _is_made_of_attributes(cls: type) -> bool:
+    """Whether attributes are all there is to an object; others, as files are, keep a state that Python cannot see."""
+    try:
+        object.__new__(cls)
+    except TypeError:
+        return False
+    return True
 
 
 def _register(cls: type) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,8 @@ from modelexport.naming import named_modules
 
 Call = tuple[str, int]
 """A module call: dotted path (``""`` for the root) and call index in execution order."""
+
+ROOT: Call = ("", 0)
 
 
 @dataclass
@@ -122,6 +124,49 @@ def record_calls(
         for handle in handles:
             handle.remove()
     return seen
+
+
+@dataclass(frozen=True)
+class EagerRuns:
+    """A module and inputs for it, run as often as there are questions about its calls."""
+
+    model: torch.nn.Module
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+    def calls(self, keep: Container[Call]) -> dict[Call, SeenCall]:
+        """What :func:`record_calls` sees."""
+        return record_calls(self.model, self.args, self.kwargs, keep=keep)
+
+    def is_used(self, call: Call, index: int, seen: Mapping[Call, SeenCall]) -> bool:
+        """Whether the model's results depend on an output: they change, or the run fails, when it is spoiled."""
+        if call == ROOT:
+            return True
+        try:
+            results = record_calls(self.model, self.args, self.kwargs, (call, index), keep={ROOT})[ROOT].outputs
+        except Exception:
+            return True
+        return not all(
+            a.shape == b.shape and torch.equal(torch.nan_to_num(a), torch.nan_to_num(b))
+            for a, b in zip(results, seen[ROOT].outputs, strict=True)
+        )
+
+    def varying(
+        self, outputs: Mapping[Call, Iterable[int]], seen: Mapping[Call, SeenCall]
+    ) -> Mapping[Call, Iterable[int]]:
+        """Those outputs that change when every input has its elements in another order; all, if that run fails."""
+        args, kwargs = pytree.tree_map_only(
+            torch.Tensor, lambda given: given.flatten().roll(1).reshape(given.shape), (self.args, dict(self.kwargs))
+        )
+        try:
+            varied = record_calls(self.model, args, kwargs, keep=outputs)
+        except Exception:
+            return outputs
+
+        def varies(call: Call, index: int) -> bool:
+            return call not in varied or not torch.equal(varied[call].outputs[index], seen[call].outputs[index])
+
+        return {call: [index for index in numbers if varies(call, index)] for call, numbers in outputs.items()}
 
 
 def calls_around(call: Call, seen: Mapping[Call, SeenCall]) -> list[Call]:

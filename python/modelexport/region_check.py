@@ -13,28 +13,24 @@ It needs the packages ``onnx`` and ``onnxruntime``, which the exporter itself do
 
 from __future__ import annotations
 
-import ast
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils import _pytree as pytree
 
-from modelexport.eager_calls import Call, SeenCall, calls_around, record_calls
+from modelexport.eager_calls import ROOT, Call, EagerRuns, SeenCall, calls_around
 from modelexport.region_values import TensorValues, in_batches
-from modelexport.regions import Region, find_borders
+from modelexport.regions import Region, find_regions
 
 SHAPE_TENSOR_ELEMENTS = 16
 """An integer tensor of at most this many elements counts as a shape."""
 
 PROBE_ELEMENTS = 64
 """Elements compared before two large tensors are compared whole."""
-
-ROOT: Call = ("", 0)
 
 
 @dataclass
@@ -49,50 +45,6 @@ class RegionReport:
     @property
     def ok(self) -> bool:
         return self.checked > 0 and not self.failures
-
-
-def _parsed(name: str) -> Call:
-    """A call as metadata writes it, its index after an ``@``."""
-    path, _, index = name.partition("@")
-    return path, int(index or 0)
-
-
-def _metadata(node: Any) -> dict[str, str]:
-    return {item.key: item.value for item in node.metadata_props}
-
-
-def _call_of(node: Any) -> Call:
-    """The module call that a node's metadata names."""
-    metadata = _metadata(node)
-    return metadata["modelexport.module"], int(metadata.get("modelexport.call", 0))
-
-
-def _sources_of(node: Any) -> list[Call]:
-    """The module calls that a merged node was made from."""
-    return [_parsed(source) for source in ast.literal_eval(_metadata(node).get("modelexport.sources", "[]"))]
-
-
-def _as_recorded(nodes: Iterable[Any], seen: Mapping[Call, SeenCall]) -> dict[Call, Call]:
-    """For calls of modules known under several names, the call that hooks saw.
-
-    torch names such a call after the attribute through which the module was reached, which a hook cannot know; the
-    calls of one module are matched in their order.
-    """
-    recorded: dict[tuple[str, ...], list[Call]] = defaultdict(list)
-    for call, what in seen.items():
-        if len(what.names) > 1:
-            recorded[what.names].append(call)
-    owner = {name: names for names in recorded for name in names}
-    tagged: dict[tuple[str, ...], dict[Call, None]] = defaultdict(dict)
-    for node in nodes:
-        for call in (_call_of(node), *_sources_of(node)):
-            if call[0] in owner:
-                tagged[owner[call[0]]].setdefault(call)
-    pairs: dict[Call, Call] = {}
-    for names, calls in recorded.items():
-        if len(tagged[names]) == len(calls):
-            pairs |= dict(zip(tagged[names], calls, strict=True))
-    return pairs
 
 
 def _same(a: torch.Tensor, b: torch.Tensor, rtol: float, atol: float) -> bool:
@@ -137,39 +89,6 @@ def _owners(model: torch.nn.Module) -> dict[str, tuple[torch.Tensor, list[str]]]
     for name, tensor in named:
         groups[(tensor.data_ptr(), tuple(tensor.shape))].append(name)
     return {name: (tensor.detach(), groups[(tensor.data_ptr(), tuple(tensor.shape))]) for name, tensor in named}
-
-
-def _foreign_read(
-    call: Call,
-    name: str,
-    values: Mapping[str, torch.Tensor],
-    seen: SeenCall,
-    weights: Mapping[str, tuple[torch.Tensor, list[str]]],
-    initializers: set[str],
-    called: set[str],
-    close: Any,
-) -> str | None:
-    """Why reading ``name`` from outside is wrong, or ``None``; ``called`` are the modules that run inside the call."""
-    # Exporters name a copy of a parameter after the parameter.
-    if name in initializers or name in weights:
-        plain = name.removesuffix("_transposed").removesuffix("_folded_bias").removesuffix("_folded")
-        if plain not in weights:
-            return None
-        tensor, owners = weights[plain]
-        if _belongs(owners, called) or any(close(tensor, given) for given in seen.inputs):
-            return None
-        # Optimisers keep one of several equal weights.
-        if any(close(tensor, other) for other, names in weights.values() if _belongs(names, called)):
-            return None
-        return f"reads the parameter {plain} of another module"
-    value = values.get(name)
-    if value is None:
-        return None
-    if not value.dtype.is_floating_point and value.numel() <= SHAPE_TENSOR_ELEMENTS:
-        return None
-    if any(close(value, part) for given in seen.inputs for form in _forms(given) for part in form):
-        return None
-    return f"reads {name}, which is none of the module's inputs"
 
 
 def _belongs(names: Iterable[str], modules: Iterable[str]) -> bool:
@@ -221,11 +140,10 @@ def check_regions(
     Raises:
         KeyError: a node has no ``modelexport.module`` metadata.
     """
-    calls = record_calls(model, args, kwargs, keep=())
+    runs = EagerRuns(model, args, kwargs)
+    calls = runs.calls(keep=())
     values = TensorValues(Path(onnx_path), feeds, budget)
-    graph = values.model.graph
-    nodes = list(graph.node)
-    is_blocked = any(node.domain == "com.microsoft.nchwc" for node in nodes)
+    is_blocked = any(node.domain == "com.microsoft.nchwc" for node in values.model.graph.node)
 
     def close(a: torch.Tensor, b: torch.Tensor) -> bool:
         if optimised and a.numel() == b.numel() and (is_blocked or a.shape != b.shape):
@@ -234,143 +152,124 @@ def check_regions(
                 a, b = a.sort().values, b.sort().values
         return _same(a, b, rtol, atol) or (noise > 0 and _is_near(a, b, noise))
 
-    def around(call: Call) -> list[Call]:
-        return calls_around(as_recorded.get(call, call), calls)
-
-    as_recorded = _as_recorded(nodes, calls)
-    regions: dict[Call, Region] = defaultdict(Region)
-    for node in nodes:
-        for call in around(_call_of(node)):
-            regions[call].nodes.append(node)
-        sources = _sources_of(node)
-        for call in itertools.chain.from_iterable(map(around, sources)):
-            regions[call].merged.update(name for name in node.output if name)
-            regions[call].passed += [other for other in sources if other in calls]
-    regions = {call: region for call, region in regions.items() if region.nodes}
-    initializers = {tensor.name for tensor in graph.initializer}
     weights = _owners(model)
-    called = _called_inside(calls)
-    find_borders(regions.values(), graph, weights)
-    report = RegionReport()
-    report.failures = {call: "tagged, but no such call was made" for call in regions if call not in calls}
+    regions = find_regions(values.model.graph, calls, weights)
+    check = _Check(runs, values, regions, weights, _called_inside(calls), close, budget)
     checked = [call for call in regions if call in calls]
-    report.checked = len(checked)
+    report = RegionReport(len(checked))
+    report.failures = {call: "tagged, but no such call was made" for call in regions if call not in calls}
     sizes = {call: calls[call].nbytes + values.bytes_to_run(regions[call].border) for call in checked}
     for batch in in_batches(checked, sizes, budget):
-        kept = {ROOT, *batch, *(other for call in batch for other in regions[call].passed)}
-        seen = record_calls(model, args, kwargs, keep=kept)
-        known = values.of(name for call in batch for name in regions[call].border)
-        for call in batch:
-            region = regions[call]
-            candidates = [known[name] for name in region.results if name in known]
-            candidates += [given for other in region.passed for given in seen[other].inputs]
-            unmade = _missing_outputs(seen[call], candidates, initializers, values.model, close)
-            missing = _missing_inside(region, unmade, values, close, budget)
-            # What nobody reads is not in the graph, and what is always the same is folded into what reads it.
-            wrong = [
-                index
-                for index in missing
-                if _is_used(model, args, kwargs, call, index, seen) and _varies(model, args, kwargs, call, index, seen)
-            ]
-            problem = f"no node of the region makes output {wrong[0]}: {_form(seen[call], wrong[0])}" if wrong else None
-            for name in sorted(region.outside):
-                if problem is None and call[0] != "":
-                    problem = _foreign_read(call, name, known, seen[call], weights, initializers, called[call], close)
-            if problem is not None:
-                report.failures[call] = problem
-        del seen, known, candidates  # before the next batch runs
+        report.failures |= check.failures(batch)
     return report
 
 
-def _form(seen: SeenCall, index: int) -> str:
-    output = seen.outputs[index]
-    return f"shape {tuple(output.shape)}, {output.dtype}"
+@dataclass(frozen=True)
+class _Check:
+    """Both sides of a check: ``called`` has the modules that run inside each call, ``close`` compares two tensors."""
 
+    runs: EagerRuns
+    values: TensorValues
+    regions: Mapping[Call, Region]
+    weights: Mapping[str, tuple[torch.Tensor, list[str]]]
+    called: Mapping[Call, set[str]]
+    close: Callable[[torch.Tensor, torch.Tensor], bool]
+    budget: int
 
-def _is_used(
-    model: torch.nn.Module,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-    call: Call,
-    index: int,
-    seen: Mapping[Call, SeenCall],
-) -> bool:
-    """Whether the model's results depend on an output: they change, or the run fails, when it is spoiled."""
-    if call == ROOT:
-        return True
-    try:
-        results = record_calls(model, args, kwargs, (call, index), keep={ROOT})[ROOT].outputs
-    except Exception:
-        return True
-    return not all(
-        a.shape == b.shape and torch.equal(torch.nan_to_num(a), torch.nan_to_num(b))
-        for a, b in zip(results, seen[ROOT].outputs, strict=True)
-    )
+    def failures(self, batch: list[Call]) -> dict[Call, str]:
+        """What is wrong with calls whose tensors fit into memory together."""
+        passed = {other for call in batch for other in self.regions[call].passed}
+        seen = self.runs.calls(keep={ROOT, *batch, *passed})
+        known = self.values.of(name for call in batch for name in self.regions[call].border)
+        missing = {call: found for call in batch if (found := self._missing_outputs(call, known, seen))}
+        wrong = self._missing_inside(missing)
+        # What is always the same is folded into what reads it, and what nobody reads is not in the graph.
+        wrong = self.runs.varying(wrong, seen) if wrong else wrong
+        problems = {call: self._problem(call, wrong.get(call, ()), known, seen) for call in batch}
+        return {call: problem for call, problem in problems.items() if problem is not None}
 
+    def _problem(
+        self, call: Call, unmade: Iterable[int], known: Mapping[str, torch.Tensor], seen: Mapping[Call, SeenCall]
+    ) -> str | None:
+        """What is wrong with a call of which the nodes do not make the outputs ``unmade``."""
+        for index in unmade:
+            if self.runs.is_used(call, index, seen):
+                output = seen[call].outputs[index]
+                return f"no node of the region makes output {index}: shape {tuple(output.shape)}, {output.dtype}"
+        if not call[0]:
+            return None
+        reads = (self._foreign_read(call, name, known, seen) for name in sorted(self.regions[call].outside))
+        return next(filter(None, reads), None)
 
-def _varies(
-    model: torch.nn.Module,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-    call: Call,
-    index: int,
-    seen: Mapping[Call, SeenCall],
-) -> bool:
-    """Whether an output changes, or the run fails, when every input has its elements in another order."""
-    other_args, other_kwargs = pytree.tree_map_only(
-        torch.Tensor, lambda given: given.flatten().roll(1).reshape(given.shape), (args, dict(kwargs))
-    )
-    try:
-        varied = record_calls(model, other_args, other_kwargs, keep={call})
-    except Exception:
-        return True
-    return call not in varied or not torch.equal(varied[call].outputs[index], seen[call].outputs[index])
+    def _missing_outputs(
+        self, call: Call, known: Mapping[str, torch.Tensor], seen: Mapping[Call, SeenCall]
+    ) -> dict[int, list[list[torch.Tensor]]]:
+        """The outputs that do not leave the region, by number, and what is missing of them in each of their forms.
 
+        What is passed through, or was constant, has no node.
+        """
+        region = self.regions[call]
+        candidates = [known[name] for name in region.results if name in known]
+        candidates += [given for other in region.passed for given in seen[other].inputs]
+        missing = {}
+        for index, output in enumerate(seen[call].outputs):
+            if any(self.close(given, output) for given in seen[call].inputs):
+                continue
+            forms = _without(_forms(output), candidates, self.close)
+            if not any(all(map(self._is_constant, form)) for form in forms):
+                missing[index] = forms
+        return missing
 
-def _missing_outputs(
-    seen: SeenCall,
-    candidates: list[torch.Tensor],
-    initializers: set[str],
-    model: Any,
-    close: Any,
-) -> dict[int, list[list[torch.Tensor]]]:
-    """The outputs that no node makes, by number, and what is missing of them in each of their forms.
+    def _missing_inside(
+        self, missing: Mapping[Call, dict[int, list[list[torch.Tensor]]]]
+    ) -> Mapping[Call, Iterable[int]]:
+        """For each call the numbers of its ``missing`` outputs that no tensor is that stays in its region."""
+        left = dict(missing)
+        inner = {call: self._alike(self.regions[call].inner, forms) for call, forms in missing.items()}
+        names = dict.fromkeys(itertools.chain.from_iterable(inner.values()))
+        for batch in in_batches(names, self.values.nbytes, self.budget):
+            known = self.values.of(batch)
+            for call, own in inner.items():
+                candidates = [known[name] for name in batch if name in own and name in known]
+                left[call] = {index: _without(forms, candidates, self.close) for index, forms in left[call].items()}
+        wrong = {call: [index for index, forms in outputs.items() if all(forms)] for call, outputs in left.items()}
+        return {call: numbers for call, numbers in wrong.items() if numbers}
 
-    What is passed through, or was constant, has no node.
-    """
-    missing = {}
-    for index, output in enumerate(seen.outputs):
-        if any(close(given, output) for given in seen.inputs):
-            continue
-        forms = _without(_forms(output), candidates, close)
-        if not any(all(_is_constant(part, initializers, model, close) for part in form) for form in forms):
-            missing[index] = forms
-    return missing
+    def _alike(self, names: Iterable[str], missing: Mapping[int, list[list[torch.Tensor]]]) -> dict[str, None]:
+        """Those of the tensors that may, by the number of their elements, be one of the outputs ``missing``."""
+        sizes = {None, *(part.numel() for forms in missing.values() for form in forms for part in form)}
+        return dict.fromkeys(name for name in names if self.values.numel(name) in sizes)
 
+    def _is_constant(self, output: torch.Tensor) -> bool:
+        from onnx import numpy_helper
 
-def _missing_inside(
-    region: Region,
-    missing: dict[int, list[list[torch.Tensor]]],
-    values: TensorValues,
-    close: Any,
-    budget: int,
-) -> list[int]:
-    """Numbers of the outputs ``missing`` that none of the tensors is that stay in the region."""
-    sizes = {None, *(part.numel() for forms in missing.values() for form in forms for part in form)}
-    names = [name for name in region.inner if values.numel(name) in sizes] if missing else []
-    for batch in in_batches(names, values.nbytes, budget):
-        known = values.of(batch)
-        candidates = [known[name] for name in batch if name in known]
-        missing = {index: _without(forms, candidates, close) for index, forms in missing.items()}
-    return [index for index, forms in missing.items() if all(forms)]
+        return any(
+            self.close(torch.from_numpy(numpy_helper.to_array(tensor).copy()), output)
+            for tensor in self.values.model.graph.initializer
+            if list(tensor.dims) == list(output.shape) and not tensor.external_data
+        )
 
-
-def _is_constant(output: torch.Tensor, initializers: set[str], model: Any, close: Any) -> bool:
-    from onnx import numpy_helper
-
-    for tensor in model.graph.initializer:
-        if list(tensor.dims) != list(output.shape) or tensor.external_data:
-            continue
-        if close(torch.from_numpy(numpy_helper.to_array(tensor).copy()), output):
-            return True
-    return False
+    def _foreign_read(
+        self, call: Call, name: str, known: Mapping[str, torch.Tensor], seen: Mapping[Call, SeenCall]
+    ) -> str | None:
+        """Why reading ``name`` from outside is wrong, or ``None``."""
+        inputs = seen[call].inputs
+        # Exporters name a copy of a parameter after the parameter.
+        plain = name.removesuffix("_transposed").removesuffix("_folded_bias").removesuffix("_folded")
+        if plain in self.weights and (name in self.weights or name in self.values.initializers):
+            tensor, owners = self.weights[plain]
+            if _belongs(owners, self.called[call]) or any(self.close(tensor, given) for given in inputs):
+                return None
+            # Optimisers keep one of several equal weights.
+            own = (other for other, names in self.weights.values() if _belongs(names, self.called[call]))
+            if any(self.close(tensor, other) for other in own):
+                return None
+            return f"reads the parameter {plain} of another module"
+        value = known.get(name)
+        if name in self.values.initializers or value is None:
+            return None
+        if not value.dtype.is_floating_point and value.numel() <= SHAPE_TENSOR_ELEMENTS:
+            return None
+        if any(self.close(value, part) for given in inputs for form in _forms(given) for part in form):
+            return None
+        return f"reads {name}, which is none of the module's inputs"

@@ -34,6 +34,7 @@ class TensorValues:
 
     Attributes:
         model: the onnx.ModelProto, without external data.
+        initializers: the names of its initializers.
         nbytes: for each tensor that a node makes, its bytes as far as the file tells its shape, else 0.
     """
 
@@ -43,6 +44,7 @@ class TensorValues:
         self.model: Any = onnx.load(str(path), load_external_data=False)
         self._path, self._feeds = path, dict(feeds)
         graph = self.model.graph
+        self.initializers = {tensor.name for tensor in graph.initializer}
         self._types = {info.name: info for info in (*graph.value_info, *graph.output)}
         named = {
             dim.dim_param: size

@@ -30,6 +30,7 @@ from modelexport.exceptions import ModelExportError
 from modelexport.export_branches import export_branches
 from modelexport.inputs import CallInputs
 from modelexport.naming import named_modules, placeholder_names, qualified_class_name
+from modelexport.stand_ins import told_apart
 
 
 class NotTraceableError(Exception):
@@ -98,7 +99,7 @@ class Trace:
                 "surroundings": _SURROUNDINGS,
             }
         )
-        with _ONE_AT_A_TIME, _finished(self.recorder):
+        with _ONE_AT_A_TIME, _finished(self.recorder), told_apart(model):
             modules = named_modules(model)
             state = _state(modules)
             _check_model(modules)

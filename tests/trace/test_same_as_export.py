@@ -42,6 +42,33 @@ def test_a_module_below_two_others(tmp_path: Path) -> None:
     assert_same(Shared().eval(), lambda: ((torch.randn(2, 4),), {}), tmp_path)
 
 
+class Tied(nn.Module):
+    """One caller's modules under several names: a layer, an activation, a block, a norm with buffers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = self.second = nn.Linear(4, 4)
+        activation = nn.GELU()
+        self.block = nn.Sequential(self.first, activation, nn.Linear(4, 4), activation, self.first)
+        self.stack = nn.ModuleList([self.block, activation, self.block])
+        self.before = self.after = nn.BatchNorm1d(4)
+        self.unregistered = [self.first]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.before(self.first(x) + self.second(2 * x))
+        for layer in self.stack:
+            x = layer(x)
+        return self.after(self.block(x) - self.unregistered[0](x))
+
+
+def test_modules_of_one_caller_under_several_names(tmp_path: Path) -> None:
+    model = Tied().eval()
+    children = [child for _, child in model.named_modules(remove_duplicate=False)]
+    assert_same(model, lambda: ((torch.randn(2, 4),), {}), tmp_path)
+    after = [child for _, child in model.named_modules(remove_duplicate=False)]
+    assert all(a is b for a, b in zip(children, after, strict=True))
+
+
 @pytest.mark.parametrize("name", HANDMADE)
 def test_handmade(name: str, tmp_path: Path) -> None:
     case = HANDMADE[name]

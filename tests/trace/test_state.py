@@ -17,6 +17,7 @@ from torch.onnx import TrainingMode
 import modelexport
 from modelexport import pre_dispatch
 from modelexport.inputs import call_inputs
+from modelexport.stand_ins import told_apart
 from modelexport.tracing import Trace
 from tests.models.parity import assert_parity
 from tests.trace.adversaries.data import branch_on_data
@@ -158,13 +159,26 @@ def test_the_same_tensor_twice_is_two_inputs(path: Path) -> None:
     assert_parity(Sum(), path, (torch.randn(3), torch.randn(3)), {})
 
 
-def test_a_module_of_one_caller_under_two_names_goes_to_torch_export(path: Path) -> None:
-    model = Tricky(lambda m, x: m.lin(x) + m.other(2 * x)).eval()
-    model.other = model.lin
+def test_a_module_reached_through_one_with_two_names_goes_to_torch_export(path: Path) -> None:
+    model = Tricky(lambda m, x: m.block[0](x) + m.same[0](2 * x)).eval()
+    model.block = model.same = nn.Sequential(nn.Linear(4, 4))
     capture = modelexport.export(model, torch.randn(2, 4), str(path), capture="trace")["capture"]
     assert capture["by"] == "torch.export"
-    assert "lin is also known as other" in capture["untraced"]
+    assert "block.0 is also known as same.0" in capture["untraced"]
     assert_parity(model, path, (torch.randn(2, 4),), {})
+
+
+def test_a_module_with_an_end_of_its_own_gets_no_double() -> None:
+    class Ending(nn.Linear):
+        def __del__(self) -> None:
+            """Gives something back."""
+
+    model = nn.ModuleList([layer := nn.Linear(4, 4), layer, ending := Ending(4, 4), ending])
+    with told_apart(model):
+        assert model[0] is layer
+        assert model[1] is not layer
+        assert model[2] is model[3] is ending
+    assert list(model) == [layer, layer, ending, ending]
 
 
 def test_torch_without_pre_dispatch_modes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,9 @@ from tests.zoo.absent_torchvision import torchvision_imports
 with torchvision_imports():
     import timm
 
-SMALL = 96
+SMALL = (96, 112, 224)
+"""Heights and widths tried before a model's own: multiples of the usual patch sizes, 8, 12, 14, 16 and 32."""
+
 FAMILIES = Path(__file__).with_name("timm_families.txt")
 
 
@@ -37,11 +39,12 @@ def make(name: str) -> tuple[torch.nn.Module, Callable[[int, int], dict[str, tor
     torch.manual_seed(0)
     model = timm.create_model(name, pretrained=False).eval()
     channels, height, width = model.default_cfg["input_size"]
-    small = {"x": torch.randn(1, channels, SMALL, SMALL)}
-    try:
-        with torch.no_grad():
-            model(**small)
-        height = width = SMALL
-    except Exception:  # whatever it says about sizes that it does not take
-        pass
+    for size in SMALL:
+        try:
+            with torch.no_grad():
+                model(x=torch.randn(1, channels, size, size))
+        except Exception:  # whatever it says about sizes that it does not take
+            continue
+        height = width = size
+        break
     return model, lambda batch, length: {"x": torch.randn(batch, channels, height, width)}
