@@ -8,8 +8,6 @@ others go along as they are.
 from __future__ import annotations
 
 import enum
-import functools
-from collections.abc import Hashable
 from typing import Any
 
 import torch
@@ -28,13 +26,11 @@ def register_containers(tree: Any) -> None:
             register_containers(leaf)
 
 
-def _is_container(leaf: Any) -> bool:
+def _is_container(leaf: object) -> bool:
     plain = isinstance(leaf, _PLAIN) or callable(leaf) or not hasattr(leaf, "__dict__")
-    cls: Hashable = type(leaf)
-    return not plain and _is_made_of_attributes(cls)
+    return not plain and _is_made_of_attributes(type(leaf))
 
 
-@functools.cache
 def _is_made_of_attributes(cls: type) -> bool:
     """Whether attributes are all there is to an object; others, as files are, keep a state that Python cannot see."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import logging
 from collections import OrderedDict
@@ -63,6 +64,18 @@ def test_takes_keyword_arguments_and_none(path: Path) -> None:
     assert_same(run(path, {"x": x}), model(x))
     modelexport.export(model, x, path, kwargs={"scale": scale})
     assert list(input_dims(checked(path))) == ["x", "scale"]
+
+
+def test_passes_on_what_is_no_container_of_tensors(path: Path, tmp_path: Path) -> None:
+    class Logging(torch.nn.Module):
+        def forward(self, x: torch.Tensor, log: io.TextIOBase) -> torch.Tensor:
+            log.write("called")
+            return x + 1
+
+    x = torch.randn(2)
+    with (tmp_path / "log").open("w") as log:
+        modelexport.export(Logging(), {"x": x, "log": log}, path)
+    assert_same(run(path, {"x": x}), x + 1)
 
 
 def test_takes_the_dict_that_is_the_only_argument(path: Path) -> None:
