@@ -4,7 +4,8 @@ The check runs the model in eager mode with forward hooks, runs the ONNX file in
 tensor exposed and optimisation off, and compares.  For each module call that owns nodes it asks two things:
 
 * the nodes tagged with the call, or with a call made inside it, produce its outputs;
-* they read nothing but its inputs, its own parameters, constants, and small integer tensors (shapes).
+* they read nothing but its inputs, its own parameters, what an earlier call of it made, constants, and small integer
+  tensors (shapes).
 
 A node that a pass merged from those of several calls makes values for each of them, and may read what each reads.
 
@@ -249,6 +250,11 @@ class _Check:
             if list(tensor.dims) == list(output.shape) and not tensor.external_data
         )
 
+    def _was_kept(self, call: Call, name: str) -> bool:
+        """Whether an earlier call of the same module made a tensor: modules may keep things on themselves."""
+        earlier = (self.regions.get((call[0], index)) for index in range(call[1]))
+        return any(name in region.results for region in earlier if region is not None)
+
     def _foreign_read(
         self, call: Call, name: str, known: Mapping[str, torch.Tensor], seen: Mapping[Call, SeenCall]
     ) -> str | None:
@@ -266,7 +272,7 @@ class _Check:
                 return None
             return f"reads the parameter {plain} of another module"
         value = known.get(name)
-        if name in self.values.initializers or value is None:
+        if name in self.values.initializers or value is None or self._was_kept(call, name):
             return None
         if not value.dtype.is_floating_point and value.numel() <= SHAPE_TENSOR_ELEMENTS:
             return None

@@ -162,6 +162,40 @@ def test_objects_that_hold_tensors_and_what_is_kept_between_runs(tmp_path: Path)
     assert check((model, given, path)).ok
 
 
+class Scaler(torch.nn.Module):
+    """Takes the size out of its input, keeps it, and puts it back the next time."""
+
+    size: torch.Tensor | None = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.size is not None:
+            return x * self.size
+        self.size = x.abs().mean(1, keepdim=True)
+        return x / self.size
+
+
+class Normalised(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scaler, self.linear = Scaler(), torch.nn.Linear(32, 32)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.scaler(self.linear(self.scaler(x)))  # type: ignore[no-any-return]
+
+
+def test_what_a_call_keeps_for_the_next(tmp_path: Path) -> None:
+    exported = Normalised().eval(), {"x": torch.rand(2, 32)}, tmp_path / "normalised.onnx"
+    modelexport.export(exported[0], exported[1], str(exported[2]), fallback=False)
+    assert check(exported).ok
+    model = onnx.load(exported[2])
+    for node in model.graph.node:
+        if node.op_type in ("Abs", "ReduceMean"):  # as if the root had made what the second call reads
+            tags = {item.key: item for item in node.metadata_props}
+            tags["modelexport.module"].value = ""
+    onnx.save(model, exported[2])
+    assert ("scaler", 1) in check(exported).failures
+
+
 class Twice(torch.nn.Module):
     """Two modules that begin with the same computation."""
 

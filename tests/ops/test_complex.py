@@ -72,6 +72,23 @@ def test_functions(name: str) -> None:
     check(getattr(torch, name), W)
 
 
+@pytest.mark.parametrize("name", ["tan", "tanh", "asin", "asinh", "acos", "acosh", "atan", "atanh", "log1p"])
+def test_functions_of_large_numbers(name: str) -> None:
+    sizes = torch.tensor([0.125, 1.5, 20.0, 90.0, 1000.0])
+    signs = torch.tensor([1.0, -1.0])
+    numbers = torch.complex((sizes * signs[:, None]).flatten()[:, None], (sizes * signs[:, None]).flatten()[None])
+    check(getattr(torch, name), numbers)
+    check(getattr(torch, name), numbers.flip(0) * 1j)
+
+
+def test_sigmoid_of_large_numbers() -> None:
+    """Torch's own ends at -40, where the square of exp(-z) is infinite."""
+    check(
+        torch.sigmoid,
+        torch.complex(torch.tensor([-40.0, -5.0, 20.0, 90.0, 1000.0])[:, None], torch.tensor([0.1, -90.0])),
+    )
+
+
 def test_roots_on_the_axes() -> None:
     check(torch.sqrt, torch.tensor([0j, 4 + 0j, -4 + 0j, complex(-4, -0.0), 2j, -2j]))
 

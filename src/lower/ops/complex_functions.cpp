@@ -99,13 +99,37 @@ Complex expm1(Builder& b, const Complex& z) { return plus(b, exp(b, z), -1); }
 Complex log2(Builder& b, const Complex& z) { return scaled(b, log(b, z), 1 / M_LN2); }
 Complex log10(Builder& b, const Complex& z) { return scaled(b, log(b, z), 1 / M_LN10); }
 Complex log1p(Builder& b, const Complex& z) { return log(b, plus(b, z, 1)); }
-Complex tan(Builder& b, const Complex& z) { return div(b, sin(b, z), cos(b, z)); }
-Complex tanh(Builder& b, const Complex& z) { return div(b, sinh(b, z), cosh(b, z)); }
-Complex sigmoid(Builder& b, const Complex& z) { return reciprocal(b, plus(b, exp(b, neg(b, z)), 1)); }
+
+// tanh(x + iy) = (tanh x + i sin y cos y / cosh^2 x) / (tanh^2 x + cos^2 y / cosh^2 x), where nothing overflows that is
+// not divided by.
+Complex tanh(Builder& b, const Complex& z) {
+  const V x = b.op("Tanh", {z.re});
+  const V flatness = b.op("Reciprocal", {square(b, {b.op("Cosh", {z.re}), {}}).re});
+  const V cos = b.op("Cos", {imaginary(b, z)});
+  const V sin = b.op("Sin", {imaginary(b, z)});
+  const V size = b.add(b.mul(x, x), b.mul(b.mul(cos, cos), flatness));
+  return {b.div(x, size), b.div(b.mul(b.mul(sin, cos), flatness), size)};
+}
+Complex tan(Builder& b, const Complex& z) { return neg(b, times_i(b, tanh(b, times_i(b, z)))); }
+
+// 1 / (1 + exp(-z)), or exp(z) / (1 + exp(z)) in the left half of the plane: the exponential is never large.
+Complex sigmoid(Builder& b, const Complex& z) {
+  const V left = is_negative(b, z.re);
+  const Complex small =
+      exp(b, {b.op("Neg", {b.op("Abs", {z.re})}), b.where(left, imaginary(b, z), imaginary(b, neg(b, z)))});
+  const Complex above{b.where(left, small.re, number_like(b, 1, z.re)),
+                      b.where(left, small.im, number_like(b, 0, z.re))};
+  return div(b, above, plus(b, small, 1));
+}
 Complex silu(Builder& b, const Complex& z) { return mul(b, z, sigmoid(b, z)); }
 
-// asinh z = log(z + sqrt(z^2 + 1)); the others follow from it by turning.
-Complex asinh(Builder& b, const Complex& z) { return log(b, add(b, z, sqrt(b, plus(b, square(b, z), 1)))); }
+// log(z + sqrt(z^2 + 1)), which cancels in the left half of the plane, where it is -asinh(-z); the others follow from
+// it by turning.
+Complex asinh(Builder& b, const Complex& z) {
+  const V sign = b.where(sign_bit(b, z.re), number_like(b, -1, z.re), number_like(b, 1, z.re));
+  const Complex right = mul(b, z, {sign, {}});
+  return mul(b, log(b, add(b, right, sqrt(b, plus(b, square(b, right), 1)))), {sign, {}});
+}
 Complex asin(Builder& b, const Complex& z) { return neg(b, times_i(b, asinh(b, times_i(b, z)))); }
 Complex acos(Builder& b, const Complex& z) { return plus(b, neg(b, asin(b, z)), M_PI_2); }
 Complex acosh(Builder& b, const Complex& z) {
