@@ -58,7 +58,7 @@ def _topk_in_order(
     x: torch.Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
 ) -> tuple[torch.Tensor, torch.Tensor]:
     values, order = torch.sort(x, stable=True, dim=dim, descending=largest)
-    return values.narrow(dim, 0, k), order.narrow(dim, 0, k)
+    return values.narrow(dim, 0, k).contiguous(), order.narrow(dim, 0, k).contiguous()
 
 
 def _spoiled(output: Any, index: int) -> Any:

@@ -196,6 +196,17 @@ def test_what_a_call_keeps_for_the_next(tmp_path: Path) -> None:
     assert ("scaler", 1) in check(exported).failures
 
 
+class Best(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.topk(3).indices.view(-1)
+
+
+def test_models_that_count_on_what_topk_returns_lying_in_one_piece(tmp_path: Path) -> None:
+    exported = Best(), {"x": torch.rand(2, 8)}, tmp_path / "best.onnx"
+    modelexport.export(exported[0], exported[1], str(exported[2]), fallback=False)
+    assert check(exported).ok
+
+
 class Twice(torch.nn.Module):
     """Two modules that begin with the same computation."""
 
