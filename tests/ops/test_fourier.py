@@ -42,3 +42,15 @@ def test_a_signal_of_a_given_length(length: int) -> None:
         return torch.istft(torch.view_as_complex(real), 32, 8, window=window, length=length)
 
     check(program, torch.rand(2, 17, 13, 2), torch.hann_window(32), opsets=(14, 20), tolerance=TOLERANCE)
+
+
+@pytest.mark.parametrize("size", [1000, 1999, 4096])
+def test_long_transforms(size: int) -> None:
+    """As exact as those of a few elements, whatever the size; the results are up to 100."""
+
+    def program(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        spectrum = torch.fft.rfft(x)
+        return spectrum, torch.fft.irfft(spectrum, size), torch.fft.ifft(spectrum)
+
+    torch.manual_seed(0)
+    check(program, torch.randn(2, size), opsets=(17, 20), tolerance={"rtol": 1e-4, "atol": 1e-4})

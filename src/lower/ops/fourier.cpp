@@ -1,5 +1,7 @@
 #include "lower/ops/fourier.h"
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numeric>
 
@@ -35,7 +37,21 @@ V dft(Builder& b, V pairs, int64_t axis, bool inverse, bool one_sided) {
   return result;
 }
 
+// onnxruntime rounds the angles of other sizes to 32 bits: of 1,000 elements the results are 1e-4 off, of 16,000 2e-3.
+bool has_exact_kernel(Builder& b, V x, const std::vector<int64_t>& axes) {
+  return std::ranges::all_of(axes, [&](int64_t axis) {
+    const Size size = b.size_of(x, axis);
+    return size.is_static() && std::has_single_bit(static_cast<uint64_t>(size.value));
+  });
+}
+
 Complex with_dft(Builder& b, const Complex& z, const std::vector<int64_t>& axes, bool inverse, bool one_sided) {
+  const DType dtype = b.dtype(z.re);
+  if (dtype != DType::Float64 && !has_exact_kernel(b, z.re, axes)) {
+    const Complex wide{b.cast(z.re, DType::Float64), z.im ? b.cast(z.im, DType::Float64) : V{}};
+    const Complex exact = with_dft(b, wide, axes, inverse, one_sided);
+    return {b.cast(exact.re, dtype), b.cast(exact.im, dtype)};
+  }
   const int64_t rank = b.rank(z.re).value();
   // DFT wants an axis before the transformed one.
   const int64_t added = rank == 1 ? 1 : 0;
