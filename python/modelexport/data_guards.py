@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,10 @@ class Observer(Protocol):
 
     def shares(self, what: str) -> None:
         """The memory of a tensor is about to be reachable without torch."""
+
+    def assigns(self, tensor: torch.Tensor, value: torch.Tensor, is_sole: bool) -> bool:
+        """``tensor.data = value`` is about to happen; whether that has been seen to. ``is_sole`` says that nobody else
+        knows ``value``, and that no other tensor lies in its memory or in what ``tensor`` has had so far."""
 
     def leaves(self, what: str) -> None:
         """Something is about to run whose operators cannot be seen one by one."""
@@ -54,6 +59,7 @@ SHARERS = (
 )
 # Functions that make tensors of Python's data, and of tensors in it.
 MAKERS = ("tensor", "as_tensor", "asarray", "from_numpy", "frombuffer")
+_STORAGE = torch._C.TensorBase.untyped_storage
 _NUMBERS = (int, float, complex, type(None))
 
 
@@ -141,14 +147,36 @@ def _leaver(original: Callable[..., Any], what: str, observer: Observer) -> Call
 
 
 def _data(observer: Observer) -> property:
-    """``tensor.data`` as the operator detach(), which is seen; setting it swaps memory that others know."""
+    """``tensor.data`` as the operator detach(), which is seen; setting it swaps memory that others may know."""
     setter = torch._C.TensorBase.data.__set__  # type: ignore[attr-defined]
+    references, memory_references = _of_a_temporary_tensor()
 
     def swap(self: torch.Tensor, value: torch.Tensor) -> None:
-        observer.shares("setting Tensor.data")
-        setter(self, value)
+        of_memory = (_memory_references(self), _memory_references(value))
+        is_sole = sys.getrefcount(value) == references and of_memory == (memory_references, memory_references)
+        if not observer.assigns(self, value, is_sole):
+            setter(self, value)
 
     return property(lambda self: self.detach(), swap)
+
+
+def _of_a_temporary_tensor() -> tuple[int, int]:
+    """The references that Python counts to a tensor that was just made when it is being assigned to a property, and
+    those to its memory."""
+    counted = []
+
+    class Owner:
+        def _count(self, value: torch.Tensor) -> None:
+            counted.append((sys.getrefcount(value), _memory_references(value)))
+
+        data = property(None, _count)
+
+    Owner().data = torch.empty(0)
+    return counted[0]
+
+
+def _memory_references(tensor: torch.Tensor) -> int:
+    return torch._C._storage_Use_Count(_STORAGE(tensor)._cdata)
 
 
 def _maker(original: Callable[..., Any], position: int, observer: Observer) -> Callable[..., Any]:

@@ -48,6 +48,7 @@ Modules = Sequence[tuple[str, torch.nn.Module]]
 
 _DATA_TAGS = (torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape)
 _STORAGE = torch._C.TensorBase.untyped_storage
+_ADDRESS = torch._C.TensorBase.data_ptr
 _OURS = str(Path(__file__).parent)
 _TORCH = str(Path(torch.__file__).parent)
 
@@ -205,6 +206,19 @@ class Trace:
         if not self._is_elsewhere:
             self._read(f"{what} hands out memory")
 
+    def assigns(self, tensor: torch.Tensor, value: torch.Tensor, is_sole: bool) -> bool:
+        """An observer's: what nobody can tell from a copy is one, and recorded as such."""
+        if self._is_elsewhere:
+            return False
+        if _lies_like(tensor, value) and _ADDRESS(tensor) == _ADDRESS(value):
+            return True
+        if not is_sole or not _lies_like(tensor, value):
+            self.shares("setting Tensor.data")
+            return False
+        with torch.no_grad():
+            tensor.detach().copy_(value)
+        return True
+
     def leaves(self, what: str) -> None:
         """An observer's."""
         if not self._is_elsewhere:
@@ -289,6 +303,10 @@ def _check_plain(tensor: torch.Tensor, owner: str, name: str) -> None:
         raise NotTraceableError(f"{owner}.{name} is a {type(tensor).__name__}".lstrip("."))
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
         raise NotTraceableError(f"{owner}.{name} is no dense tensor with data".lstrip("."))
+
+
+def _lies_like(tensor: torch.Tensor, other: torch.Tensor) -> bool:
+    return all(getattr(tensor, of)() == getattr(other, of)() for of in ("type", "size", "stride"))
 
 
 def _state(modules: Modules) -> list[torch.Tensor]:

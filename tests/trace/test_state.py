@@ -20,7 +20,7 @@ from modelexport.inputs import call_inputs
 from modelexport.stand_ins import told_apart
 from modelexport.tracing import Trace
 from tests.models.parity import assert_parity
-from tests.trace.adversaries.data import branch_on_data
+from tests.trace.adversaries.data import branch_on_data, limited_weight, swapped_data
 from tests.trace.adversaries.state import (
     counted_in_object,
     kept_in_nested_object,
@@ -42,7 +42,7 @@ def traced(model: nn.Module, inputs: Any, path: Path, **options: Any) -> dict[st
     return result
 
 
-@pytest.mark.parametrize("body", [write_to_input, write_to_parameter, write_to_buffer])
+@pytest.mark.parametrize("body", [write_to_input, write_to_parameter, write_to_buffer, limited_weight, swapped_data])
 def test_writes_are_undone(body: Any, path: Path) -> None:
     model = Tricky(body).eval()
     x = torch.randn(2, 4)

@@ -111,10 +111,50 @@ def through_data(m: Any, x: Tensor) -> Any:
     return m.lin(x.data * 2)
 
 
-@adversary("depends on the inputs")
+@adversary("trace")
 def swapped_data(m: Any, x: Tensor) -> Any:
     m.count.data = x[0].clone()
     return x + m.count
+
+
+@adversary("trace")
+def limited_weight(m: Any, x: Tensor) -> Any:
+    m.lin.weight.data = torch.renorm(m.lin.weight.data, 2, 0, 0.5)
+    return m.lin(x)
+
+
+@adversary("trace")
+def moved_in_forward(m: Any, x: Tensor) -> Any:
+    return m.to(x.device).lin(x)
+
+
+@adversary("depends on the inputs")
+def swapped_for_data_that_changes(m: Any, x: Tensor) -> Any:
+    y = x[0].clone()
+    m.count.data = y
+    y.mul_(2)
+    return x + m.count
+
+
+@adversary("depends on the inputs")
+def swapped_below_a_view(m: Any, x: Tensor) -> Any:
+    before = m.count.view(2, 2)
+    m.count.data = x[0].clone()
+    return before.flatten() + m.count
+
+
+@adversary("depends on the inputs")
+def swapped_for_a_view_of_data_that_changes(m: Any, x: Tensor) -> Any:
+    y = x.clone()
+    m.count.data = y[0]
+    y.mul_(2)
+    return x + m.count
+
+
+@adversary("depends on the inputs")
+def swapped_for_another_layout(m: Any, x: Tensor) -> Any:
+    m.lin.weight.data = torch.eye(4).mul(x[0]).t()
+    return m.lin(x)
 
 
 @adversary("depends on the inputs")
