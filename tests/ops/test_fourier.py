@@ -54,3 +54,21 @@ def test_long_transforms(size: int) -> None:
 
     torch.manual_seed(0)
     check(program, torch.randn(2, size), opsets=(17, 20), tolerance={"rtol": 1e-4, "atol": 1e-4})
+
+
+@pytest.mark.parametrize("size", [25, 40, 64])
+def test_phases(size: int) -> None:
+    """What is real in theory has no imaginary part, not even a rounding error: its sign would turn the phase around."""
+
+    def program(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        windows = torch.stft(x, size, window=torch.hann_window(size), return_complex=True)
+        return (
+            torch.fft.rfft(x[:, :size]).angle(),
+            torch.fft.fft(x[:, :size]).angle(),
+            torch.fft.fft2(x[:, :size]).real,
+            torch.fft.ifft(x[:, :size]).angle(),
+            windows[:, [0, -1]].angle(),
+        )
+
+    torch.manual_seed(0)
+    check(program, torch.randn(16, 200), opsets=(14, 17, 20))

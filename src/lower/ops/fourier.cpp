@@ -68,30 +68,30 @@ Complex with_dft(Builder& b, const Complex& z, const std::vector<int64_t>& axes,
 // ---- with matrices ----
 
 // The waves of a transform of n elements to its first `columns`.
-Complex waves(Builder& b, const Size& n, const Size& columns, DType dtype) {
+Complex waves(Builder& b, const Size& n, const Size& columns, DType dtype, bool inverse) {
   if (n.is_static() && columns.is_static()) {
-    const WaveTable table = wave_table(n.value, columns.value, n.value);
+    const WaveTable table = wave_table(n.value, columns.value, n.value, inverse);
     const std::vector<int64_t> sizes{n.value, columns.value};
     return {constant_of(b, table.cosines, dtype, sizes), constant_of(b, table.sines, dtype, sizes)};
   }
   const V products = b.mul(b.unsqueeze(range(b, n), {1}), range(b, columns));
   const V turns = b.cast(b.op("Mod", {products, b.as_vector(n)}), DType::Float32);
   const V angles = b.div(b.mul(turns, b.scalar(2 * M_PI, DType::Float32)), b.as_scalar(n, DType::Float32));
-  return {b.cast(b.op("Cos", {angles}), dtype), b.cast(b.op("Sin", {angles}), dtype)};
+  const V sines = b.op("Sin", {angles});
+  return {b.cast(b.op("Cos", {angles}), dtype), b.cast(inverse ? sines : b.op("Neg", {sines}), dtype)};
 }
 
 Complex with_matrices(Builder& b, const Complex& z, int64_t axis, bool inverse, bool one_sided) {
   const int64_t last = b.rank(z.re).value() - 1;
   const Size n = b.size_of(z.re, axis);
   const Size columns = one_sided ? b.size_add(b.size_floordiv(n, 2), 1) : n;
-  const Complex matrix = waves(b, n, columns, b.dtype(z.re));
+  const Complex wave = waves(b, n, columns, b.dtype(z.re), inverse);
   const std::vector<int64_t> order = moving(last + 1, {axis}, {last});
   const auto times = [&](V x, V waves) {
     if (!x) return V{};
     const V product = b.op("MatMul", {b.transpose(x, order), waves});
     return b.transpose(product, inverse_permutation(order));
   };
-  const Complex wave{matrix.re, inverse ? matrix.im : b.op("Neg", {matrix.im})};
   const Complex cosine{times(z.re, wave.re), times(z.im, wave.re)};
   const Complex sine{times(z.re, wave.im), times(z.im, wave.im)};
   const Complex sum = add(b, cosine, times_i(b, sine));
@@ -100,15 +100,27 @@ Complex with_matrices(Builder& b, const Complex& z, int64_t axis, bool inverse, 
   return {b.div(sum.re, count), b.div(sum.im, count)};
 }
 
+// The sign of a zero decides whether the angle of a negative number is pi or -pi.
+Complex real_at_ends(Builder& b, const Complex& z, int64_t axis, const Size& n) {
+  const Size count = b.size_of(z.re, axis);
+  if (!n.is_static() || !count.is_static()) return z;
+  std::vector<double> is_end(static_cast<std::size_t>(count.value));
+  for (int64_t k = 0; k < count.value; ++k) is_end[static_cast<std::size_t>(k)] = 2 * k % n.value == 0 ? 1 : 0;
+  std::vector<int64_t> sizes(static_cast<std::size_t>(b.rank(z.re).value() - axis), 1);
+  sizes.front() = count.value;
+  return {z.re, b.where(constant_of(b, is_end, DType::Bool, sizes), number_like(b, 0, z.im), z.im)};
+}
+
 }  // namespace
 
-WaveTable wave_table(int64_t rows, int64_t columns, int64_t n) {
+WaveTable wave_table(int64_t rows, int64_t columns, int64_t n, bool inverse) {
   WaveTable table;
   for (int64_t j = 0; j < rows; ++j) {
     for (int64_t k = 0; k < columns; ++k) {
       const double turn = 2 * M_PI * static_cast<double>(j * k % n) / static_cast<double>(n);
+      const double sine = 2 * j * k % n == 0 ? 0 : std::sin(turn);
       table.cosines.push_back(std::cos(turn));
-      table.sines.push_back(std::sin(turn));
+      table.sines.push_back(inverse ? sine : 0 - sine);
     }
   }
   return table;
@@ -134,9 +146,10 @@ Complex transformed(Builder& b, Complex z, const std::vector<int64_t>& axes, boo
   return z;
 }
 
-Complex transformed_one_sided(Builder& b, V x, int64_t axis) {
-  if (b.opset() >= kFirstOpsetWithDft) return with_dft(b, {x, {}}, {axis}, false, true);
-  return with_matrices(b, {x, {}}, axis, false, true);
+Complex transformed_real(Builder& b, V x, int64_t axis, bool one_sided) {
+  const Complex z = b.opset() >= kFirstOpsetWithDft ? with_dft(b, {x, {}}, {axis}, false, one_sided)
+                                                    : with_matrices(b, {x, {}}, axis, false, one_sided);
+  return real_at_ends(b, z, axis, b.size_of(x, axis));
 }
 
 }  // namespace modelexport::lower

@@ -71,24 +71,26 @@ Complex rescaled(Builder& b, const Complex& z, const Extent& extent, double powe
 
 Complex input(Context& c) { return c.complex("self", c.out_dtype()); }
 
-Values complex_to_complex(Context& c, bool inverse) {
-  const Extent to = extent(c, false);
-  const Complex z = transformed(c.b, resized(c.b, input(c), to), to.axes, inverse);
-  // The inverse has divided by the number of elements already.
-  return results(c, rescaled(c.b, z, to, power_of_count(c, inverse) + (inverse ? 1 : 0)));
-}
-
 // Inverse: the conjugate, divided.
-Values real_to_complex(Context& c, bool inverse) {
+Values real_to_complex(Context& c, bool inverse, bool one_sided) {
   const Extent to = extent(c, false);
   std::vector<int64_t> others = to.axes;
   const int64_t last = others.back();
   others.pop_back();
   const V x = resized(c.b, {input(c).re, {}}, to).re;
-  const bool one_sided = c.node.find("onesided") == nullptr || c.flag("onesided");
-  Complex z = one_sided ? transformed_one_sided(c.b, x, last) : transformed(c.b, {x, {}}, {last}, false);
+  Complex z = transformed_real(c.b, x, last, one_sided);
   z = rescaled(c.b, transformed(c.b, z, others, false), to, power_of_count(c, inverse));
   return results(c, inverse ? conj(c.b, z) : z);
+}
+
+// Numbers that are real may be given.
+Values to_complex(Context& c, bool inverse) {
+  const Complex given = input(c);
+  const Extent to = extent(c, false);
+  if (!given.im && !to.axes.empty()) return real_to_complex(c, inverse, false);
+  const Complex z = transformed(c.b, resized(c.b, given, to), to.axes, inverse);
+  // The inverse has divided by the number of elements already.
+  return results(c, rescaled(c.b, z, to, power_of_count(c, inverse) + (inverse ? 1 : 0)));
 }
 
 // All n entries of the transform of a real tensor from its first n / 2 + 1: the others are conjugates of those.
@@ -116,13 +118,14 @@ Values complex_to_real(Context& c, bool inverse) {
   return {rescaled(b, {x, {}}, to, power_of_count(c, inverse) + 1).re};
 }
 
-Values fft(Context& c) { return complex_to_complex(c, false); }
-Values ifft(Context& c) { return complex_to_complex(c, true); }
-Values rfft(Context& c) { return real_to_complex(c, false); }
-Values ihfft(Context& c) { return real_to_complex(c, true); }
+Values fft(Context& c) { return to_complex(c, false); }
+Values ifft(Context& c) { return to_complex(c, true); }
+Values rfft(Context& c) { return real_to_complex(c, false, true); }
+Values ihfft(Context& c) { return real_to_complex(c, true, true); }
 Values irfft(Context& c) { return complex_to_real(c, true); }
 Values hfft(Context& c) { return complex_to_real(c, false); }
-Values c2c(Context& c) { return complex_to_complex(c, !c.flag("forward")); }
+Values c2c(Context& c) { return to_complex(c, !c.flag("forward")); }
+Values r2c(Context& c) { return real_to_complex(c, false, c.flag("onesided")); }
 
 constexpr Row kRows[] = {
     {"aten::fft_fft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor", fft},
@@ -144,7 +147,7 @@ constexpr Row kRows[] = {
     {"aten::fft_hfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor", hfft},
     {"aten::fft_ihfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor", ihfft},
     {"aten::_fft_c2c(Tensor self, SymInt[] dim, int normalization, bool forward) -> Tensor", c2c},
-    {"aten::_fft_r2c(Tensor self, int[] dim, int normalization, bool onesided) -> Tensor", rfft},
+    {"aten::_fft_r2c(Tensor self, int[] dim, int normalization, bool onesided) -> Tensor", r2c},
     {"aten::_fft_c2r(Tensor self, int[] dim, int normalization, SymInt last_dim_size) -> Tensor", irfft},
     {"aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, "
      "bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor",

@@ -35,10 +35,10 @@ V window(Context& c, const Frames& f, DType dtype) {
   return c.b.reshape(padded, {1, 1, f.length});
 }
 
-// cos and sin of 2 pi k t / n, times `weight`(k): float[frequencies, 1, n_fft].
+// Waves of the frequencies k, times `weight`(k): float[frequencies, 1, n_fft].
 template <typename Weight>
-Complex waves(Context& c, const Frames& f, DType dtype, Weight weight) {
-  WaveTable table = wave_table(f.frequencies, f.length, f.length);
+Complex waves(Context& c, const Frames& f, DType dtype, bool inverse, Weight weight) {
+  WaveTable table = wave_table(f.frequencies, f.length, f.length, inverse);
   for (int64_t i = 0; i < f.frequencies * f.length; ++i) {
     table.cosines[static_cast<std::size_t>(i)] *= weight(i / f.length);
     table.sines[static_cast<std::size_t>(i)] *= weight(i / f.length);
@@ -58,7 +58,7 @@ Values stft(Context& c) {
   const DType dtype = c.out_dtype();
   const Frames f = frames(c, !c.has("onesided") || c.flag("onesided"));
   const double scale = c.flag("normalized") ? 1 / std::sqrt(static_cast<double>(f.length)) : 1;
-  const Complex wave = waves(c, f, dtype, [&](int64_t) { return scale; });
+  const Complex wave = waves(c, f, dtype, false, [&](int64_t) { return scale; });
   const V shape = window(c, f, dtype);
   V signal = c.operand("self", dtype);
   const bool batched = c.rank("self") == 2;
@@ -67,7 +67,7 @@ Values stft(Context& c) {
     const V result = b.op("Conv", {signal, times(b, waves, shape)}, {{"strides", Axes{f.hop}}});
     return batched ? result : b.squeeze(result, {0});
   };
-  const Complex z{correlated(wave.re), b.op("Neg", {correlated(wave.im)})};
+  const Complex z{correlated(wave.re), correlated(wave.im)};
   if (is_complex(c.out().dtype)) return {z.re, z.im};
   return {pairs_of_parts(b, z, c.out_rank() - 1)};
 }
@@ -81,7 +81,7 @@ Values istft(Context& c) {
   const double scale = c.flag("normalized") ? 1 / std::sqrt(n) : 1 / n;
   // The signal is real: torch reads the first half, and a frequency of the other is the conjugate of one that is there.
   const auto weight = [&](int64_t k) { return k != 0 && 2 * k != f.length ? 2 * scale : scale; };
-  const Complex wave = waves(c, f, dtype, weight);
+  const Complex wave = waves(c, f, dtype, true, weight);
   const V shape = window(c, f, dtype);
   const bool batched = c.rank("self") == 3;
   const auto half = [&](V x) { return b.slice(x, c.rank("self") - 2, 0, f.frequencies); };
