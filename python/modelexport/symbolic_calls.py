@@ -1,12 +1,15 @@
 """Calls whose arguments torch takes as plain numbers, said otherwise where an argument is a dynamic size.
 
-torch.export would fix the size to that of the example: ``linspace`` takes its steps so, and pooling its window.
+torch.export would fix the size to that of the example: ``linspace`` takes its steps so, pooling its window,
+``math.sqrt`` its argument, and ``len`` gives it.
 """
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import functools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from unittest import mock
@@ -18,14 +21,31 @@ from torch.overrides import TorchFunctionMode
 Call = Callable[..., Any]
 
 
+_SYMBOLS = (torch.SymInt, torch.SymFloat)
+
+
 @contextlib.contextmanager
 def sizes_stay_symbolic() -> Iterator[None]:
     """Runs its body, a capture with dynamic axes, without what fixes them for no need.
 
-    Beside the calls of the table, that is the package opt_einsum: it orders the products of an ``einsum`` by sizes.
+    Beside the calls of the table, those are Python's own ``len`` and ``math.sqrt``, which know no symbols, and the
+    package opt_einsum: it orders the products of an ``einsum`` by sizes.
     """
-    with SymbolicCalls(), mock.patch.object(torch.backends.opt_einsum, "enabled", False):
+    with (
+        SymbolicCalls(),
+        mock.patch.object(torch.backends.opt_einsum, "enabled", False),
+        mock.patch.object(builtins, "len", _length),
+        mock.patch.object(math, "sqrt", _square_root),
+    ):
         yield
+
+
+def _length(of: Any, /, *, plain: Callable[[Any], int] = len) -> Any:
+    return of.shape[0] if isinstance(of, torch.Tensor) and of.dim() > 0 else plain(of)
+
+
+def _square_root(of: Any, /, *, plain: Callable[[Any], float] = math.sqrt) -> Any:
+    return torch.sym_sqrt(of) if isinstance(of, _SYMBOLS) else plain(of)
 
 
 class SymbolicCalls(TorchFunctionMode):

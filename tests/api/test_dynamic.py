@@ -294,7 +294,15 @@ class Pooled(nn.Module):
         return nn.functional.avg_pool2d(x, size), nn.functional.max_pool2d(x, size, stride=1), rows, wide
 
 
-@pytest.mark.parametrize("model", [Points(), Pooled()])
+class Counted(nn.Module):
+    """Asks Python for the length and the square root."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.reshape(len(x) * x.shape[1], -1)
+        return rows.reshape(len(x), -1) * len(rows) / math.sqrt(x.shape[2])
+
+
+@pytest.mark.parametrize("model", [Points(), Pooled(), Counted()])
 def test_sizes_where_torch_takes_numbers_only(model: nn.Module, path: Path) -> None:
     axes = {"x": {0: "batch", 2: "height", 3: "width"}}
     modelexport.export(model, torch.randn(2, 3, 5, 6), path, dynamic_axes=axes, fallback=False)
