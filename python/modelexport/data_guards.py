@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -152,15 +153,16 @@ def _data(observer: Observer) -> property:
     references, memory_references = _of_a_temporary_tensor()
 
     def swap(self: torch.Tensor, value: torch.Tensor) -> None:
-        of_memory = (_memory_references(self), _memory_references(value))
-        is_sole = sys.getrefcount(value) == references and of_memory == (memory_references, memory_references)
+        is_sole = sys.getrefcount(value) == references and all(
+            _memory_references(tensor) == memory_references for tensor in (self, value)
+        )
         if not observer.assigns(self, value, is_sole):
             setter(self, value)
 
     return property(lambda self: self.detach(), swap)
 
 
-def _of_a_temporary_tensor() -> tuple[int, int]:
+def _of_a_temporary_tensor() -> tuple[int, float]:
     """The references that Python counts to a tensor that was just made when it is being assigned to a property, and
     those to its memory."""
     counted = []
@@ -175,8 +177,10 @@ def _of_a_temporary_tensor() -> tuple[int, int]:
     return counted[0]
 
 
-def _memory_references(tensor: torch.Tensor) -> int:
-    return torch._C._storage_Use_Count(_STORAGE(tensor)._cdata)
+def _memory_references(tensor: torch.Tensor) -> float:
+    """Not a number where this torch does not count them."""
+    count = getattr(torch._C, "_storage_Use_Count", None)
+    return math.nan if count is None else count(_STORAGE(tensor)._cdata)
 
 
 def _maker(original: Callable[..., Any], position: int, observer: Observer) -> Callable[..., Any]:
