@@ -12,7 +12,7 @@ import gc
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,25 +54,33 @@ _TORCH = str(Path(torch.__file__).parent)
 
 
 class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Whether a composite operator looks at data, from the operators that it is made of."""
+    """Whether a composite operator looks at data of ``dependent`` tensors, from the operators that it is made of.
 
-    def __init__(self) -> None:
+    Followed is the memory: where that of a tensor which was let go of is used again, too much is taken for dependent.
+    """
+
+    def __init__(self, dependent: Iterable[torch.Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.reads = False
+        self._dependent = {_STORAGE(tensor)._cdata for tensor in dependent}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        given = _tensors((args, kwargs))
+        if not any(_STORAGE(tensor)._cdata in self._dependent for tensor in given):
+            return func(*args, **kwargs)
         if func is torch.ops.aten.index.Tensor:
             self.reads |= any(i is not None and i.dtype in (torch.bool, torch.uint8) for i in args[1])
         elif any(tag in func.tags for tag in _DATA_TAGS):
             self.reads = True
-        return func(*args, **(kwargs or {}))
+        result = func(*args, **kwargs)
+        written = given if func._schema.is_mutable else []
+        self._dependent.update(_STORAGE(tensor)._cdata for tensor in (*_tensors(result), *written))
+        return result
 
 
-def _watched(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, bool]:
-    watch = _Watch()
-    with watch:
-        result = operator(*args, **kwargs)
-    return result, watch.reads
+def _tensors(tree: Any) -> list[torch.Tensor]:
+    return [leaf for leaf in pytree.tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
 
 
 class Trace:
@@ -96,7 +104,7 @@ class Trace:
                 "read": self._read,
                 "is_constant": self._is_constant,
                 "storage": lambda tensor: _STORAGE(tensor)._cdata,
-                "watch": _watched,
+                "watch": self._watched,
                 "surroundings": _SURROUNDINGS,
             }
         )
@@ -241,6 +249,12 @@ class Trace:
         """An observer's."""
         if not self._is_elsewhere:
             self.recorder.add_constant(tensor)
+
+    def _watched(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, bool]:
+        watch = _Watch(filter(self.recorder.depends, _tensors((args, kwargs))))
+        with watch:
+            result = operator(*args, **kwargs)
+        return result, watch.reads
 
     def _is_constant(self, tensor: torch.Tensor, is_lifted: bool) -> bool:
         """Whether nothing in a tensor that no recorded call made can come from the inputs.

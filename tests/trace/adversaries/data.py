@@ -258,3 +258,15 @@ def known_classes(m: Any, x: Tensor) -> Any:
 def repeats_of_known_sum(m: Any, x: Tensor) -> Any:
     rank = x.argsort(-1)[0]
     return torch.repeat_interleave(m.lin(x), rank, dim=1, output_size=6)
+
+
+@adversary("trace")
+def read_of_what_is_always_the_same(m: Any, x: Tensor) -> Any:
+    spectrum = torch.stft(x, 4, 2, window=torch.ones(4), return_complex=True)
+    return torch.istft(spectrum, 4, 2, window=torch.ones(4))
+
+
+@adversary("depends on the inputs")
+def read_inside_an_operator(m: Any, x: Tensor) -> Any:
+    spectrum = torch.stft(x, 4, 2, window=torch.ones(4), return_complex=True)
+    return torch.istft(spectrum, 4, 2, window=1 + x[0].abs())
