@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--way", choices=WAYS, default="static")
     parser.add_argument("--only", help="names, comma separated; a/b: part a of b")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=600, help="for each model")
+    parser.add_argument("--seconds", type=float, default=900, help="for each model")
     parser.add_argument("--json", type=Path, help="outcomes by name; those that are in the file are not tried again")
     options = parser.parse_args()
     zoo = f"tests.zoo.{options.zoo}_zoo"
