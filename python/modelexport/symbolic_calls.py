@@ -10,6 +10,7 @@ import builtins
 import contextlib
 import functools
 import math
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from unittest import mock
@@ -21,6 +22,8 @@ from torch.overrides import TorchFunctionMode
 Call = Callable[..., Any]
 
 
+# What is replaced in Python, all threads see.
+_ONE_AT_A_TIME = threading.RLock()
 _SYMBOLS = (torch.SymInt, torch.SymFloat)
 
 
@@ -32,6 +35,7 @@ def sizes_stay_symbolic() -> Iterator[None]:
     package opt_einsum: it orders the products of an ``einsum`` by sizes.
     """
     with (
+        _ONE_AT_A_TIME,
         SymbolicCalls(),
         mock.patch.object(torch.backends.opt_einsum, "enabled", False),
         mock.patch.object(builtins, "len", _length),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -309,6 +311,22 @@ def test_sizes_where_torch_takes_numbers_only(model: nn.Module, path: Path) -> N
     for batch, height, width in ((2, 5, 6), (1, 1, 1), (3, 7, 2)):
         x = torch.randn(batch, 3, height, width)
         assert_same(run(path, {"x": x}), model(x))
+
+
+def test_threads_leave_python_as_it_was(tmp_path: Path) -> None:
+    before = builtins.len, math.sqrt
+
+    def export(number: int) -> None:
+        axes = {"x": {0: "batch"}}
+        modelexport.export(
+            Counted(), torch.randn(2, 3, 4), tmp_path / f"{number}.onnx", dynamic_axes=axes, fallback=False
+        )
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(export, range(8)))
+    assert (builtins.len, math.sqrt) == before
+    x = torch.randn(5, 3, 4)
+    assert_same(run(tmp_path / "7.onnx", {"x": x}), Counted()(x))
 
 
 class Triple(nn.Module):
