@@ -29,7 +29,7 @@ V dft(Builder& b, V pairs, int64_t axis, bool inverse, bool one_sided) {
   } else {
     attrs.push_back({"axis", axis});
   }
-  const V result = b.op("DFT", std::move(inputs), std::move(attrs));
+  const V result = b.op("DFT", std::move(inputs), attrs);
   shape->back() = {2, ""};
   onnx::Dim& along = shape->at(static_cast<std::size_t>(axis));
   if (one_sided) along = along.is_static() ? onnx::Dim{along.value / 2 + 1, ""} : onnx::Dim{};
