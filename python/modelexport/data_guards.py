@@ -60,8 +60,14 @@ SHARERS = (
 )
 # Functions that make tensors of Python's data, and of tensors in it.
 MAKERS = ("tensor", "as_tensor", "asarray", "from_numpy", "frombuffer")
-_STORAGE = torch._C.TensorBase.untyped_storage
 _NUMBERS = (int, float, complex, type(None))
+_STORAGE = torch._C.TensorBase.untyped_storage
+
+
+def memory_of(tensor: torch.Tensor) -> int:
+    """The same number for all tensors that share memory while it lives, also while its methods are watched."""
+    number: int = _STORAGE(tensor)._cdata
+    return number
 
 
 @contextlib.contextmanager
@@ -180,7 +186,7 @@ def _of_a_temporary_tensor() -> tuple[int, float]:
 def _memory_references(tensor: torch.Tensor) -> float:
     """Not a number where this torch does not count them."""
     count = getattr(torch._C, "_storage_Use_Count", None)
-    return math.nan if count is None else count(_STORAGE(tensor)._cdata)
+    return math.nan if count is None else count(memory_of(tensor))
 
 
 def _maker(original: Callable[..., Any], position: int, observer: Observer) -> Callable[..., Any]:

@@ -25,7 +25,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from modelexport import _core, pre_dispatch
 from modelexport.attributes import Attributes
 from modelexport.containers import register_containers
-from modelexport.data_guards import guarded
+from modelexport.data_guards import guarded, memory_of
 from modelexport.exceptions import ModelExportError
 from modelexport.export_branches import export_branches
 from modelexport.inputs import CallInputs
@@ -47,7 +47,6 @@ _ONE_AT_A_TIME = threading.RLock()
 Modules = Sequence[tuple[str, torch.nn.Module]]
 
 _DATA_TAGS = (torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape)
-_STORAGE = torch._C.TensorBase.untyped_storage
 _ADDRESS = torch._C.TensorBase.data_ptr
 _OURS = str(Path(__file__).parent)
 _TORCH = str(Path(torch.__file__).parent)
@@ -62,12 +61,12 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, dependent: Iterable[torch.Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.reads = False
-        self._dependent = {_STORAGE(tensor)._cdata for tensor in dependent}
+        self._dependent = {memory_of(tensor) for tensor in dependent}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         given = _tensors((args, kwargs))
-        if not any(_STORAGE(tensor)._cdata in self._dependent for tensor in given):
+        if not any(memory_of(tensor) in self._dependent for tensor in given):
             return func(*args, **kwargs)
         if func is torch.ops.aten.index.Tensor:
             self.reads |= any(i is not None and i.dtype in (torch.bool, torch.uint8) for i in args[1])
@@ -75,7 +74,7 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.reads = True
         result = func(*args, **kwargs)
         written = given if func._schema.is_mutable else []
-        self._dependent.update(_STORAGE(tensor)._cdata for tensor in (*_tensors(result), *written))
+        self._dependent.update(memory_of(tensor) for tensor in (*_tensors(result), *written))
         return result
 
 
@@ -103,7 +102,7 @@ class Trace:
                 "stop": self._stop,
                 "read": self._read,
                 "is_constant": self._is_constant,
-                "storage": lambda tensor: _STORAGE(tensor)._cdata,
+                "storage": memory_of,
                 "watch": self._watched,
                 "surroundings": _SURROUNDINGS,
             }
@@ -123,15 +122,15 @@ class Trace:
     def _name_inputs(self, call: CallInputs, state: Sequence[torch.Tensor]) -> None:
         """The leaves as the program's inputs; those that share memory with others are copied first."""
         leaves = call.leaves()
-        taken = {_STORAGE(tensor)._cdata for tensor in state}
+        taken = {memory_of(tensor) for tensor in state}
         values = []
         for leaf in leaves:
             value = leaf.value
             if leaf.is_tensor:
                 _check_plain(value, "input", leaf.name)
-                if _STORAGE(value)._cdata in taken:
+                if memory_of(value) in taken:
                     value = value.detach().clone()
-                taken.add(_STORAGE(value)._cdata)
+                taken.add(memory_of(value))
             values.append(value)
         for name, value in zip(placeholder_names([leaf.name for leaf in leaves]), values, strict=True):
             self.recorder.add_input(value, name)
@@ -218,9 +217,10 @@ class Trace:
         """An observer's: what nobody can tell from a copy is one, and recorded as such."""
         if self._is_elsewhere:
             return False
-        if _lies_like(tensor, value) and _ADDRESS(tensor) == _ADDRESS(value):
+        lies_alike = _lies_like(tensor, value)
+        if lies_alike and _ADDRESS(tensor) == _ADDRESS(value):
             return True
-        if not is_sole or not _lies_like(tensor, value):
+        if not (lies_alike and is_sole):
             self.shares("setting Tensor.data")
             return False
         with torch.no_grad():
