@@ -60,6 +60,7 @@ SHARERS = (
 )
 # Functions that make tensors of Python's data, and of tensors in it.
 MAKERS = ("tensor", "as_tensor", "asarray", "from_numpy", "frombuffer")
+_INHERITED = object()
 _NUMBERS = (int, float, complex, type(None))
 _STORAGE = torch._C.TensorBase.untyped_storage
 
@@ -77,46 +78,42 @@ def guarded(observer: Observer) -> Iterator[None]:
     Special methods with a slot of their own in C (``__getitem__``) must not be replaced: the class would not be the
     same afterwards.
     """
-    with contextlib.ExitStack() as patches:
-        for name in READERS:
-            if hasattr(torch.Tensor, name):
-                patches.enter_context(_replaced(torch.Tensor, name, _reader(name, observer)))
-        for name in SHARERS:
-            patches.enter_context(_replaced(torch.Tensor, name, _sharer(name, observer)))
-        patches.enter_context(_replaced(torch.Tensor, "data", _data(observer)))
-        patches.enter_context(_replaced(torch.Tensor, "new_tensor", _maker(torch.Tensor.new_tensor, 1, observer)))
-        for name in MAKERS:
-            patches.enter_context(_replaced(torch, name, _maker(getattr(torch, name), 0, observer)))
-        for module, name in ((torch, "to_dlpack"), (torch.utils.dlpack, "to_dlpack")):
-            patches.enter_context(_replaced(module, name, _sharing_function(getattr(module, name), observer)))
-        for owner, name, what in (
-            (HigherOrderOperator, "__call__", "a higher-order operator"),
-            (torch._C.ScriptFunction, "__call__", "a scripted function"),
-            (threading.Thread, "start", "a thread"),
-            (ThreadPoolExecutor, "submit", "a thread"),
-        ):
-            patches.enter_context(_replaced(owner, name, _leaver(getattr(owner, name), what, observer)))
-        yield
-
-
-@contextlib.contextmanager
-def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    inherited = name not in vars(owner)
-    before = None if inherited else vars(owner)[name]
-    setattr(owner, name, value)
+    replacements = _replacements(observer)
+    before = [(owner, name, vars(owner).get(name, _INHERITED)) for owner, name, _ in replacements]
     try:
+        for owner, name, value in replacements:
+            setattr(owner, name, value)
         yield
     finally:
-        if inherited:
-            delattr(owner, name)
-        else:
-            setattr(owner, name, before)
+        for owner, name, value in before:
+            delattr(owner, name) if value is _INHERITED else setattr(owner, name, value)
+
+
+def _replacements(observer: Observer) -> list[tuple[Any, str, Any]]:
+    """The owner of each attribute to replace, its name and what takes its place."""
+    tensor = torch.Tensor
+    return [
+        *((tensor, name, _reader(name, observer)) for name in READERS if hasattr(tensor, name)),
+        *((tensor, name, _sharer(name, observer)) for name in SHARERS),
+        (tensor, "data", _data(observer)),
+        (tensor, "new_tensor", _maker(tensor.new_tensor, 1, observer)),
+        *((torch, name, _maker(getattr(torch, name), 0, observer)) for name in MAKERS),
+        *((m, "to_dlpack", _sharing_function(m.to_dlpack, observer)) for m in (torch, torch.utils.dlpack)),
+        *(
+            (owner, name, _leaver(getattr(owner, name), what, observer))
+            for owner, name, what in (
+                (HigherOrderOperator, "__call__", "a higher-order operator"),
+                (torch._C.ScriptFunction, "__call__", "a scripted function"),
+                (threading.Thread, "start", "a thread"),
+                (ThreadPoolExecutor, "submit", "a thread"),
+            )
+        ),
+    ]
 
 
 def _reader(name: str, observer: Observer) -> Callable[..., Any]:
     original = getattr(torch.Tensor, name)
 
-    @functools.wraps(original)
     def method(self: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
         observer.reads(self, f"Tensor.{name}()")
         return original(self, *args, **kwargs)
@@ -127,7 +124,6 @@ def _reader(name: str, observer: Observer) -> Callable[..., Any]:
 def _sharer(name: str, observer: Observer) -> Callable[..., Any]:
     original = getattr(torch.Tensor, name)
 
-    @functools.wraps(original)
     def method(self: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
         observer.shares(f"Tensor.{name}()")
         return original(self, *args, **kwargs)
@@ -136,7 +132,6 @@ def _sharer(name: str, observer: Observer) -> Callable[..., Any]:
 
 
 def _sharing_function(original: Callable[..., Any], observer: Observer) -> Callable[..., Any]:
-    @functools.wraps(original)
     def function(*args: Any, **kwargs: Any) -> Any:
         observer.shares(f"{original.__name__}()")
         return original(*args, **kwargs)
@@ -145,7 +140,6 @@ def _sharing_function(original: Callable[..., Any], observer: Observer) -> Calla
 
 
 def _leaver(original: Callable[..., Any], what: str, observer: Observer) -> Callable[..., Any]:
-    @functools.wraps(original)
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         observer.leaves(f"{what} {getattr(self, '__name__', '')}")
         return original(self, *args, **kwargs)
@@ -168,6 +162,7 @@ def _data(observer: Observer) -> property:
     return property(lambda self: self.detach(), swap)
 
 
+@functools.cache
 def _of_a_temporary_tensor() -> tuple[int, float]:
     """The references that Python counts to a tensor that was just made when it is being assigned to a property, and
     those to its memory."""
@@ -190,7 +185,6 @@ def _memory_references(tensor: torch.Tensor) -> float:
 
 
 def _maker(original: Callable[..., Any], position: int, observer: Observer) -> Callable[..., Any]:
-    @functools.wraps(original)
     def function(*args: Any, **kwargs: Any) -> Any:
         data = args[position] if len(args) > position else kwargs.get("data", kwargs.get("obj"))
         if isinstance(data, torch.Tensor):

@@ -55,16 +55,7 @@ def named_modules(model: torch.nn.Module) -> list[tuple[str, torch.nn.Module]]:
 
     ``model.named_modules(remove_duplicate=False)`` gives the same, more slowly in a deep model.
     """
-    found = []
-
-    def add(path: str, module: torch.nn.Module) -> None:
-        found.append((path, module))
-        for name, child in module._modules.items():
-            if child is not None:
-                add(f"{path}.{name}" if path else name, child)
-
-    add("", model)
-    return found
+    return _core.named_modules(model)
 
 
 def module_rows(model: torch.nn.Module) -> list[tuple[str, str, int]]:

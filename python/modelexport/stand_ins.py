@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 
@@ -11,27 +11,32 @@ from modelexport.naming import named_modules
 
 
 @contextlib.contextmanager
-def told_apart(model: torch.nn.Module) -> Iterator[None]:
+def told_apart(model: torch.nn.Module) -> Iterator[list[tuple[str, torch.nn.Module]]]:
     """Inside, a module that is a child in several places is a different object in each, with the attributes in common.
+    Gives the modules that ``model`` then has, with their paths.
 
     What one sets on itself the others have, hooks and children included; only ``is`` sees the difference, as it does
     under torch.export, which wraps modules to know by which attribute they were reached.
     """
-    places = _further_places(model)
+    modules = named_modules(model)
+    unique = {id(module): module for _, module in modules}
+    places = _further_places(unique.values()) if len(unique) < len(modules) else []
     for children, name, module in places:
         children[name] = _stand_in(module)
     try:
-        yield
+        yield named_modules(model) if places else modules
     finally:
         for children, name, module in places:
             children[name] = module
 
 
-def _further_places(model: torch.nn.Module) -> list[tuple[dict[str, torch.nn.Module | None], str, torch.nn.Module]]:
+def _further_places(
+    modules: Iterable[torch.nn.Module],
+) -> list[tuple[dict[str, torch.nn.Module | None], str, torch.nn.Module]]:
     """Where modules are held that are held before: the children of the parent, the name among them, the module."""
     places = []
     seen: set[int] = set()
-    for parent in {id(module): module for _, module in named_modules(model)}.values():
+    for parent in modules:
         for name, child in parent._modules.items():
             if child is None:
                 continue

@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 
+from modelexport import _core
 from modelexport.inputs import CallInputs
 from modelexport.naming import named_modules
 
 _HOOK_TABLES = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-_NO_HOOKS: dict[int, object] = {}
 
 
 @contextlib.contextmanager
@@ -27,7 +27,9 @@ def preserved(model: torch.nn.Module, training: torch.onnx.TrainingMode) -> Iter
     modes = [(module, module.training) for _, module in named_modules(model)]
     parameters = [p for module, _ in modes for p in module._parameters.values() if p is not None]
     gradients = [parameter.requires_grad for parameter in parameters]
-    hooks = [(table, dict(table) if table else _NO_HOOKS) for module, _ in modes for table in _hook_tables(module)]
+    hooks = _core.ObjectSnapshot((), (), ())
+    for module, _ in modes:
+        hooks.add_items(vars(module), _HOOK_TABLES)
     try:
         with _random_state(), torch.no_grad():
             _enter_mode(model, modes, training)
@@ -37,10 +39,7 @@ def preserved(model: torch.nn.Module, training: torch.onnx.TrainingMode) -> Iter
         for parameter, requires_grad in zip(parameters, gradients, strict=True):
             if parameter.requires_grad != requires_grad:
                 parameter.requires_grad_(requires_grad)
-        for table, content in hooks:
-            if table != content:
-                table.clear()
-                table.update(content)
+        hooks.restore()
 
 
 def run_on_copies(model: torch.nn.Module, call: CallInputs) -> Any:
@@ -48,11 +47,6 @@ def run_on_copies(model: torch.nn.Module, call: CallInputs) -> Any:
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
     copies = call.replace([leaf.value.clone() if leaf.is_tensor else leaf.value for leaf in call.leaves()])
     return torch.func.functional_call(model, buffers, copies.args, copies.kwargs)
-
-
-def _hook_tables(module: torch.nn.Module) -> list[dict[int, object]]:
-    attributes = module.__dict__
-    return [attributes[name] for name in _HOOK_TABLES if name in attributes]
 
 
 def _enter_mode(
@@ -79,11 +73,14 @@ def _random_state() -> Iterator[None]:
     python_state = random.getstate()
     numpy = sys.modules.get("numpy")
     numpy_state = numpy.random.get_state() if numpy else None
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
-    with torch.random.fork_rng(devices=devices):
-        try:
-            yield
-        finally:
-            random.setstate(python_state)
-            if numpy:
-                numpy.random.set_state(numpy_state)
+    torch_state = torch.get_rng_state()
+    cuda_states = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        random.setstate(python_state)
+        if numpy:
+            numpy.random.set_state(numpy_state)
+        torch.set_rng_state(torch_state)
+        if cuda_states:
+            torch.cuda.set_rng_state_all(cuda_states)

@@ -29,7 +29,7 @@ from modelexport.data_guards import guarded, memory_of
 from modelexport.exceptions import ModelExportError
 from modelexport.export_branches import export_branches
 from modelexport.inputs import CallInputs
-from modelexport.naming import named_modules, placeholder_names, qualified_class_name
+from modelexport.naming import placeholder_names, qualified_class_name
 from modelexport.stand_ins import told_apart
 
 
@@ -102,39 +102,45 @@ class Trace:
                 "stop": self._stop,
                 "read": self._read,
                 "is_constant": self._is_constant,
+                "describe": _describe,
                 "storage": memory_of,
                 "watch": self._watched,
                 "surroundings": _SURROUNDINGS,
             }
         )
-        with _ONE_AT_A_TIME, _finished(self.recorder), told_apart(model):
-            modules = named_modules(model)
-            state = _state(modules)
-            _check_model(modules)
-            for path, module in modules:
-                self.recorder.add_module(module, path, qualified_class_name(type(module)))
-            self._name_inputs(call, state)
-            self._add_outputs(self._run(model, modules, state))
+        with _ONE_AT_A_TIME, _finished(self.recorder), told_apart(model) as modules:
+            _check_process()
+            reason = self.recorder.add_modules(modules)
+            if reason:
+                raise NotTraceableError(reason)
+            self._name_inputs(call)
+            self._add_outputs(self._run(model, modules))
             self._build()
 
     # ---- what tensors and modules are --------------------------------------------------------------------------------
 
-    def _name_inputs(self, call: CallInputs, state: Sequence[torch.Tensor]) -> None:
+    def _name_inputs(self, call: CallInputs) -> None:
         """The leaves as the program's inputs; those that share memory with others are copied first."""
         leaves = call.leaves()
-        taken = {memory_of(tensor) for tensor in state}
+        taken: set[int] = set()
         values = []
         for leaf in leaves:
             value = leaf.value
             if leaf.is_tensor:
-                _check_plain(value, "input", leaf.name)
-                if memory_of(value) in taken:
+                reason = self.recorder.state.why_not_plain(value)
+                if reason:
+                    raise NotTraceableError(f"input.{leaf.name} {reason}")
+                if memory_of(value) in taken or self._shares_state(value):
                     value = value.detach().clone()
                 taken.add(memory_of(value))
             values.append(value)
         for name, value in zip(placeholder_names([leaf.name for leaf in leaves]), values, strict=True):
             self.recorder.add_input(value, name)
         self.call = call.replace(values)
+
+    def _shares_state(self, tensor: torch.Tensor) -> bool:
+        memory = tensor.untyped_storage()
+        return self.recorder.state.has_address_in(memory.data_ptr(), memory.data_ptr() + memory.nbytes())
 
     # ---- the run -----------------------------------------------------------------------------------------------------
 
@@ -143,8 +149,8 @@ class Trace:
         """Whether what is told happens in another thread, or inside an operator: neither is the forward's doing."""
         return self.recorder.running or threading.get_ident() != self._thread
 
-    def _run(self, model: torch.nn.Module, modules: Modules, state: Sequence[torch.Tensor]) -> Any:
-        before = [(tensor.data_ptr(), _version(tensor)) for tensor in state]
+    def _run(self, model: torch.nn.Module, modules: Modules) -> Any:
+        state = self.recorder.state
         attributes = Attributes(modules)
         results = None
         try:
@@ -157,23 +163,18 @@ class Trace:
                 except Exception as error:
                     self._reason = self._reason or f"forward fails under the trace: {type(error).__name__}: {error}"
         finally:
-            assigned = [id(tensor) for tensor in _state(modules)] != [id(tensor) for tensor in state]
+            is_assigned = state.is_assigned()
             attributes.restore()
-            self._restore_tensors()
-        if assigned:  # torch.export says of a buffer's new value what it is
+            for tensor, copy in state.saved:
+                with torch.no_grad(), _unsafe_preserve_version_counter(tensor):
+                    tensor.copy_(copy)
+        if is_assigned:  # torch.export says of a buffer's new value what it is
             self._reason = self._reason or "forward assigns a parameter or buffer"
-        saved = {id(tensor) for tensor, _ in self.recorder.saved}
-        for tensor, (pointer, version) in zip(state, before, strict=True):
-            if tensor.data_ptr() != pointer or (_version(tensor) != version and id(tensor) not in saved):
-                self._reason = self._reason or "forward changes a parameter or buffer by other means than its operators"
+        if state.is_changed():
+            self._reason = self._reason or "forward changes a parameter or buffer by other means than its operators"
         if self._reason is not None:
             raise NotTraceableError(" ".join(self._reason.split())[:500])
         return results
-
-    def _restore_tensors(self) -> None:
-        for tensor, copy in self.recorder.saved:
-            with torch.no_grad(), _unsafe_preserve_version_counter(tensor):
-                tensor.copy_(copy)
 
     def _add_outputs(self, results: Any) -> None:
         register_containers(results)
@@ -294,7 +295,7 @@ _SURROUNDINGS = {
 }
 
 
-def _check_model(modules: Modules) -> None:
+def _check_process() -> None:
     reason = pre_dispatch.unavailable()
     if reason is not None:
         raise NotTraceableError(reason)
@@ -302,34 +303,20 @@ def _check_model(modules: Modules) -> None:
         raise NotTraceableError(
             "the process has frozen its heap (gc.freeze), so that new tensors cannot be told from old"
         )
-    for path, module in modules:
-        if isinstance(module, torch.jit.ScriptModule):
-            raise NotTraceableError(f"{path or 'the model'} is a scripted module")
-        if isinstance(module, torch._dynamo.OptimizedModule) or module._compiled_call_impl is not None:
-            raise NotTraceableError(f"{path or 'the model'} is compiled")
-        for name, tensor in (*module._parameters.items(), *module._buffers.items()):
-            if tensor is not None:
-                _check_plain(tensor, path, name)
 
 
-def _check_plain(tensor: torch.Tensor, owner: str, name: str) -> None:
-    if type(tensor) not in (torch.Tensor, torch.nn.Parameter) and not isinstance(tensor, torch.nn.Buffer):
-        raise NotTraceableError(f"{owner}.{name} is a {type(tensor).__name__}".lstrip("."))
-    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
-        raise NotTraceableError(f"{owner}.{name} is no dense tensor with data".lstrip("."))
+def _describe(kind: type) -> tuple[str, str]:
+    """The name of a class of modules, and why they cannot be traced, if so."""
+    reason = ""
+    if issubclass(kind, torch.jit.ScriptModule):
+        reason = "is a scripted module"
+    elif issubclass(kind, torch._dynamo.OptimizedModule):
+        reason = "is compiled"
+    return qualified_class_name(kind), reason
 
 
 def _lies_like(tensor: torch.Tensor, other: torch.Tensor) -> bool:
     return all(getattr(tensor, of)() == getattr(other, of)() for of in ("type", "size", "stride"))
-
-
-def _state(modules: Modules) -> list[torch.Tensor]:
-    """The parameters and buffers that modules hold now."""
-    return [t for _, m in modules for t in (*m._parameters.values(), *m._buffers.values()) if t is not None]
-
-
-def _version(tensor: torch.Tensor) -> int:
-    return 0 if tensor.is_inference() else tensor._version
 
 
 @contextlib.contextmanager

@@ -1,4 +1,5 @@
-// modelexport._core.TraceRecorder and ObjectSnapshot: what Python's trace calls for operators, modules and tensors.
+// modelexport._core.TraceRecorder, TraceState, ObjectSnapshot and named_modules: what Python's trace calls for
+// operators, modules and tensors.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 
@@ -8,6 +9,7 @@
 
 #include "pipeline.h"
 #include "python/bindings.h"
+#include "python/named_modules.h"
 #include "python/object_snapshot.h"
 #include "python/trace_recorder.h"
 #include "support/error.h"
@@ -17,7 +19,8 @@ namespace modelexport::python {
 namespace {
 
 TraceHooks read_hooks(const nb::dict& given) {
-  TraceHooks hooks{given["stop"], given["read"], given["is_constant"], given["storage"], given["watch"], {}};
+  TraceHooks hooks{
+      given["stop"], given["read"], given["is_constant"], given["describe"], given["storage"], given["watch"], {}};
   for (auto [question, why] : nb::borrow<nb::dict>(given["surroundings"])) {
     hooks.surroundings.emplace_back(nb::borrow(question), nb::cast<std::string>(why));
   }
@@ -27,17 +30,14 @@ TraceHooks read_hooks(const nb::dict& given) {
 }  // namespace
 
 void bind_trace(nb::module_& module) {
+  module.def("named_modules", &named_modules, nb::arg("model"),
+             "(path, module) for every path that leads to a module.");
   nb::class_<TraceRecorder>(module, "TraceRecorder", "The ATen calls of one forward, recorded into a program.")
       .def(
           "__init__",
           [](TraceRecorder* self, const nb::dict& hooks) { new (self) TraceRecorder(read_hooks(hooks), find_schema); },
           nb::arg("hooks"))
-      .def(
-          "add_module",
-          [](TraceRecorder& self, nb::handle called, std::string path, std::string qualified_class) {
-            self.add_module(called, std::move(path), std::move(qualified_class));
-          },
-          nb::arg("module"), nb::arg("path"), nb::arg("qualified_class"))
+      .def("add_modules", &TraceRecorder::add_modules, nb::arg("modules"))
       .def("add_input", &TraceRecorder::add_input, nb::arg("leaf").none(), nb::arg("name"))
       .def("add_constant", &TraceRecorder::add_constant, nb::arg("tensor"))
       .def("enter", &TraceRecorder::enter, nb::arg("module"))
@@ -50,12 +50,19 @@ void bind_trace(nb::module_& module) {
       .def("add_output", &TraceRecorder::add_output, nb::arg("leaf").none())
       .def("finish", &TraceRecorder::finish)
       .def("build", &TraceRecorder::build)
-      .def_prop_ro("saved", &TraceRecorder::saved);
+      .def_prop_ro("state", &TraceRecorder::state, nb::rv_policy::reference_internal);
+  nb::class_<TraceState>(module, "TraceState", "The tensors that were there before a forward that is recorded.")
+      .def("why_not_plain", &TraceState::why_not_plain, nb::arg("tensor"))
+      .def("has_address_in", &TraceState::has_address_in, nb::arg("begin"), nb::arg("end"))
+      .def("is_assigned", &TraceState::is_assigned)
+      .def("is_changed", &TraceState::is_changed)
+      .def_prop_ro("saved", &TraceState::saved);
   nb::class_<ObjectSnapshot>(module, "ObjectSnapshot",
                              "The attributes of objects at one moment, to compare and restore.")
       .def(nb::init<nb::object, nb::object, nb::object>(), nb::arg("skipped"), nb::arg("opaque"), nb::arg("plain"))
       .def("add_attributes", &ObjectSnapshot::add_attributes, nb::arg("attributes"), nb::arg("depth"))
       .def("add_values", &ObjectSnapshot::add_values, nb::arg("attributes"), nb::arg("depth"))
+      .def("add_items", &ObjectSnapshot::add_items, nb::arg("attributes"), nb::arg("names"))
       .def("is_same", &ObjectSnapshot::is_same, nb::arg("a").none(), nb::arg("b").none())
       .def("restore", &ObjectSnapshot::restore);
 }

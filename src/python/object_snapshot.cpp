@@ -13,11 +13,6 @@ bool is_instance(nb::handle object, nb::handle types) {
   return answer == 1;
 }
 
-nb::object copy_of(nb::handle container) {
-  if (PyDict_CheckExact(container.ptr())) return nb::steal(PyDict_Copy(container.ptr()));
-  return container.attr("copy")();
-}
-
 // The list itself, or what another sequence holds as one.
 nb::list as_list(nb::handle items) {
   return PyList_CheckExact(items.ptr()) ? nb::borrow<nb::list>(items) : nb::list(items);
@@ -34,6 +29,7 @@ ObjectSnapshot::ObjectSnapshot(nb::object skipped, nb::object opaque, nb::object
 // ---- what there is --------------------------------------------------------------------------------------------------
 
 ObjectSnapshot::Kind ObjectSnapshot::kind_of(nb::handle value) {
+  if (value.is_none() || PyBool_Check(value.ptr())) return Kind::Leaf;  // what most attributes are
   const auto [found, is_new] = kinds_.try_emplace(Py_TYPE(value.ptr()), Kind::Leaf);
   Kind& kind = found->second;
   if (!is_new) return kind;
@@ -52,7 +48,7 @@ ObjectSnapshot::Kind ObjectSnapshot::kind_of(nb::handle value) {
 }
 
 void ObjectSnapshot::add_attributes(const nb::dict& attributes, int depth) {
-  attributes_.push_back({attributes, nb::borrow<nb::dict>(copy_of(attributes))});
+  add_dictionary(attributes);
   add_values(attributes, depth);
 }
 
@@ -62,11 +58,28 @@ void ObjectSnapshot::add_values(const nb::dict& attributes, int depth) {
   }
 }
 
+void ObjectSnapshot::add_items(const nb::dict& attributes, const nb::tuple& names) {
+  for (nb::handle name : names) {
+    if (attributes.contains(name)) add_container(Kind::Dict, attributes[name]);
+  }
+}
+
+void ObjectSnapshot::add_container(Kind kind, nb::handle container) {
+  if (PyDict_CheckExact(container.ptr())) return add_dictionary(nb::borrow<nb::dict>(container));
+  nb::object copy = nb::len(container) == 0 ? nb::none() : container.attr("copy")();
+  containers_.push_back({kind, nb::borrow(container), std::move(copy)});
+}
+
+void ObjectSnapshot::add_dictionary(const nb::dict& dictionary) {
+  for (auto [name, value] : dictionary) items_.push_back({nb::borrow(name), nb::borrow(value)});
+  dictionaries_.push_back({dictionary, items_.size()});
+}
+
 void ObjectSnapshot::add(nb::handle value, int depth) {
   const Kind kind = kind_of(value);
   if (kind == Kind::Leaf || depth == 0 || !seen_.try_emplace(value.ptr(), nb::borrow(value)).second) return;
   if (kind == Kind::Object) return add_attributes(nb::borrow<nb::dict>(value.attr("__dict__")), depth - 1);
-  if (kind != Kind::Tuple) containers_.push_back({kind, nb::borrow(value), copy_of(value)});
+  if (kind != Kind::Tuple) add_container(kind, value);
   if (kind == Kind::Dict) {
     for (auto [key, item] : nb::borrow<nb::dict>(value)) add(item, depth - 1);
   } else {
@@ -80,13 +93,12 @@ bool ObjectSnapshot::is_same(nb::handle a, nb::handle b) const {
   return a.is(b) || (a.type().is(b.type()) && is_instance(a, plain_) && a.equal(b));
 }
 
-bool ObjectSnapshot::are_same(const nb::dict& a, const nb::dict& b) const {
-  if (a.size() != b.size()) return false;
-  auto other = b.begin();
-  for (auto [name, value] : a) {
-    const auto [other_name, other_value] = *other;
-    if (!is_same(name, other_name) || !is_same(value, other_value)) return false;
-    ++other;
+bool ObjectSnapshot::has_same_items(const Dictionary& dictionary, std::size_t begin) const {
+  if (dictionary.now.size() != dictionary.end - begin) return false;
+  auto before = items_.begin() + static_cast<std::ptrdiff_t>(begin);
+  for (auto [name, value] : dictionary.now) {
+    if (!is_same(name, before->name) || !is_same(value, before->value)) return false;
+    ++before;
   }
   return true;
 }
@@ -101,10 +113,8 @@ bool ObjectSnapshot::are_same(const nb::list& a, const nb::list& b) const {
 
 bool ObjectSnapshot::has_same_items(const Container& container) const {
   const nb::object &now = container.now, &before = container.before;
+  if (before.is_none()) return nb::len(now) == 0;
   if (container.kind == Kind::Set) return now.equal(before);
-  if (container.kind == Kind::Dict && PyDict_CheckExact(now.ptr())) {
-    return are_same(nb::borrow<nb::dict>(now), nb::borrow<nb::dict>(before));
-  }
   // A subclass may have an order of its own.
   if (container.kind == Kind::Dict && !are_same(nb::list(now.attr("values")()), nb::list(before.attr("values")()))) {
     return false;
@@ -116,13 +126,20 @@ void ObjectSnapshot::restore() const {
   for (const Container& container : containers_) {
     if (has_same_items(container)) continue;
     container.now.attr("clear")();
+    if (container.before.is_none()) continue;
     container.now.attr(container.kind == Kind::Sequence ? "extend" : "update")(container.before);
   }
-  for (const Attributes& attributes : attributes_) {
-    if (are_same(attributes.now, attributes.before)) continue;
-    attributes.now.attr("clear")();
-    attributes.now.attr("update")(attributes.before);
+  std::size_t begin = 0;
+  for (const Dictionary& dictionary : dictionaries_) {
+    if (!has_same_items(dictionary, begin)) set_items(dictionary, begin);
+    begin = dictionary.end;
   }
+}
+
+void ObjectSnapshot::set_items(const Dictionary& dictionary, std::size_t begin) const {
+  nb::dict now = dictionary.now;
+  now.clear();
+  for (std::size_t i = begin; i < dictionary.end; ++i) now[items_[i].name] = items_[i].value;
 }
 
 }  // namespace modelexport::python

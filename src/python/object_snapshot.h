@@ -4,6 +4,7 @@
 
 #include <nanobind/nanobind.h>
 
+#include <memory_resource>
 #include <unordered_map>
 #include <vector>
 
@@ -21,6 +22,8 @@ class ObjectSnapshot {
   void add_attributes(const nb::dict& attributes, int depth);
   // Only what the values hold.
   void add_values(const nb::dict& attributes, int depth);
+  // Only the items of the dictionaries that have one of these `names` among the attributes.
+  void add_items(const nb::dict& attributes, const nb::tuple& names);
 
   // The same object, or equal plain values.
   [[nodiscard]] bool is_same(nb::handle a, nb::handle b) const;
@@ -30,9 +33,15 @@ class ObjectSnapshot {
 
  private:
   enum class Kind { Leaf, Dict, Set, Sequence, Tuple, Object };
-  struct Attributes {
-    nb::dict now, before;
+  // A dictionary, and where its items as they were end in items_; they begin where those of the one before end.
+  struct Dictionary {
+    nb::dict now;
+    std::size_t end;
   };
+  struct Item {
+    nb::object name, value;
+  };
+  // Another container. None in place of an empty copy.
   struct Container {
     Kind kind;
     nb::object now, before;
@@ -40,14 +49,20 @@ class ObjectSnapshot {
 
   Kind kind_of(nb::handle value);
   void add(nb::handle value, int depth);
-  [[nodiscard]] bool are_same(const nb::dict& a, const nb::dict& b) const;
+  void add_container(Kind kind, nb::handle container);
+  void add_dictionary(const nb::dict& dictionary);
+  void set_items(const Dictionary& dictionary, std::size_t begin) const;
+  // Whether the items that a dictionary has now are those from `begin` on.
+  [[nodiscard]] bool has_same_items(const Dictionary& dictionary, std::size_t begin) const;
   [[nodiscard]] bool are_same(const nb::list& a, const nb::list& b) const;
   [[nodiscard]] bool has_same_items(const Container& container) const;
 
   nb::object skipped_, opaque_, plain_, deque_;
-  std::vector<Attributes> attributes_;
+  std::vector<Dictionary> dictionaries_;
+  std::vector<Item> items_;  // of all dictionaries: a list is filled faster than each of them copied
   std::vector<Container> containers_;
-  std::unordered_map<PyObject*, nb::object> seen_;  // kept alive, so that their addresses stay theirs
+  std::pmr::monotonic_buffer_resource seen_memory_;
+  std::pmr::unordered_map<PyObject*, nb::object> seen_{&seen_memory_};  // alive, so that their addresses stay theirs
   std::unordered_map<PyTypeObject*, Kind> kinds_;
 };
 

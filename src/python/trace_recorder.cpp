@@ -1,8 +1,10 @@
 #include "python/trace_recorder.h"
 
 #include <fmt/format.h>
+#include <nanobind/stl/pair.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "python/stopwatch.h"
@@ -41,9 +43,6 @@ bool is_number(nb::handle object) {
 
 bool is_sequence(nb::handle object) { return PyTuple_Check(object.ptr()) || PyList_Check(object.ptr()); }
 
-// Of an input of the program that is no tensor.
-constexpr std::size_t kNoState = ~std::size_t{0};
-
 template <typename Visit>
 void for_each_argument(nb::handle args, nb::handle kwargs, const std::vector<std::string>& names, const Visit& visit) {
   std::size_t position = 0;
@@ -60,44 +59,31 @@ TraceRecorder::TraceRecorder(TraceHooks hooks, program::SchemaLookup lookup)
     : hooks_(std::move(hooks)),
       types_(program_.symbols),
       builder_(program_, std::move(lookup)),
+      state_(hooks_.storage),
       dict_name_(interned("__dict__")),
-      parameters_name_(interned("_parameters")),
-      buffers_name_(interned("_buffers")),
-      passing_name_(interned("_non_persistent_buffers_set")) {
-  const nb::module_ torch = nb::module_::import_("torch");
-  tensor_type_ = torch.attr("Tensor");
-  parameter_type_ = torch.attr("nn").attr("Parameter");
-  buffer_type_ = torch.attr("nn").attr("Buffer");
-}
+      compiled_name_(interned("_compiled_call_impl")) {}
 
 // ---- modules --------------------------------------------------------------------------------------------------------
 
-void TraceRecorder::add_module(nb::handle module, std::string path, std::string qualified_class) {
-  add_tensors(module, path.empty() ? "" : path + ".");
-  modules_.add(module, std::move(path), std::move(qualified_class));
-}
-
-void TraceRecorder::add_tensors(nb::handle module, const std::string& start) {
-  const auto attributes = nb::borrow<nb::dict>(module.attr(dict_name_));
-  const auto add_all = [&](nb::handle tensors, InputKind kind, const nb::set& passing) {
-    for (auto [name, tensor] : nb::borrow<nb::dict>(tensors)) {
-      if (types_.is_tensor(tensor))
-        add_state(tensor, kind, start + std::string(text_of(name)), !passing.contains(name));
-    }
-  };
-  const nb::set none;
-  add_all(attributes[parameters_name_], InputKind::Parameter, none);
-  add_all(attributes[buffers_name_], InputKind::Buffer, nb::borrow<nb::set>(attributes[passing_name_]));
-  for (auto [name, value] : attributes) {
-    if (is_tensor(value)) add_state(value, InputKind::Constant, start + std::string(text_of(name)), false);
+std::string TraceRecorder::add_modules(const nb::list& modules) {
+  std::unordered_map<PyTypeObject*, std::pair<std::string, std::string>> classes;
+  for (nb::handle entry : modules) {
+    const auto pair = nb::borrow<nb::tuple>(entry);
+    std::string path(text_of(pair[0]));
+    const nb::handle module = pair[1];
+    const auto [found, is_new] = classes.try_emplace(Py_TYPE(module.ptr()));
+    auto& [name, refusal] = found->second;
+    if (is_new) std::tie(name, refusal) = nb::cast<std::pair<std::string, std::string>>(hooks_.describe(module.type()));
+    if (!refusal.empty()) return (path.empty() ? "the model" : path) + " " + refusal;
+    const nb::object compiled = nb::borrow<nb::dict>(module.attr(dict_name_)).get(compiled_name_, nb::none());
+    if (!compiled.is_none()) return (path.empty() ? "the model" : path) + " is compiled";
+    if (std::string reason = state_.add_module(module, path.empty() ? "" : path + "."); !reason.empty()) return reason;
+    modules_.add(module, std::move(path), name);
   }
+  return "";
 }
 
 // ---- tensors --------------------------------------------------------------------------------------------------------
-
-bool TraceRecorder::is_tensor(nb::handle object) const {
-  return object.type().is(tensor_type_) || object.type().is(parameter_type_) || types_.is_tensor(object);
-}
 
 const TraceRecorder::Binding* TraceRecorder::binding_of(nb::handle tensor) const {
   const auto found = bindings_.find(tensor.ptr());
@@ -119,29 +105,23 @@ ValueId TraceRecorder::add_value(nb::handle tensor, bool depends) {
 
 void TraceRecorder::add_input(nb::handle leaf, std::string name) {
   if (!types_.is_tensor(leaf)) {
-    inputs_.push_back({kNoState, program::kNoValue, nb::borrow(leaf)});
+    inputs_.push_back({TraceState::kNone, program::kNoValue, nb::borrow(leaf)});
     return;
   }
-  inputs_.push_back({states_.size(), add_value(leaf, true), {}});
+  inputs_.push_back({state_.size(), add_value(leaf, true), {}});
   bind(leaf, inputs_.back().value);
-  states_.push_back({nb::borrow(leaf), InputKind::UserInput, std::move(name), true});
-}
-
-void TraceRecorder::add_state(nb::handle tensor, InputKind kind, std::string name, bool persistent) {
-  // Of the names of a tied tensor, the first counts.
-  const bool is_new = state_of_.try_emplace(tensor.ptr(), states_.size()).second;
-  if (is_new) states_.push_back({nb::borrow(tensor), kind, std::move(name), persistent});
+  state_.add_input(leaf, std::move(name));
 }
 
 void TraceRecorder::add_constant(nb::handle tensor) {
   if (binding_of(tensor) == nullptr) {
-    add_state(tensor, InputKind::Constant, fmt::format("lifted_tensor_{}", constants_++), false);
+    state_.add(tensor, InputKind::Constant, fmt::format("lifted_tensor_{}", constants_++), false);
   }
 }
 
 ValueId TraceRecorder::add_state_input(std::size_t state) {
-  const ValueId value = add_value(states_[state].tensor, false);
-  bind(states_[state].tensor, value);
+  const ValueId value = add_value(state_[state].tensor, false);
+  bind(state_[state].tensor, value);
   inputs_.push_back({state, value, {}});
   return value;
 }
@@ -149,15 +129,15 @@ ValueId TraceRecorder::add_state_input(std::size_t state) {
 bool TraceRecorder::depends(nb::handle tensor) const {
   if (all_depend_) return true;
   if (const Binding* bound = binding_of(tensor)) return depends_[bound->value];
-  return !state_of_.contains(tensor.ptr());
+  return state_.find(tensor) == TraceState::kNone;
 }
 
 ValueId TraceRecorder::tensor_argument(nb::handle tensor) {
   ValueId value = 0;
   if (const Binding* bound = binding_of(tensor)) {
     value = bound->value;
-  } else if (const auto state = state_of_.find(tensor.ptr()); state != state_of_.end()) {
-    value = add_state_input(state->second);
+  } else if (const std::size_t index = state_.find(tensor); index != TraceState::kNone) {
+    value = add_state_input(index);
   } else {
     value = unknown_tensor(tensor);
   }
@@ -166,22 +146,21 @@ ValueId TraceRecorder::tensor_argument(nb::handle tensor) {
 }
 
 ValueId TraceRecorder::unknown_tensor(nb::handle tensor) {
-  const nb::handle type = tensor.type();
-  if (!type.is(tensor_type_) && !type.is(parameter_type_) && !PyObject_IsInstance(tensor.ptr(), buffer_type_.ptr())) {
-    hooks_.stop(fmt::format("a {} is no plain tensor", text_of(str_of(type.attr("__name__")))));
+  if (!state_.is_plain_class(tensor)) {
+    hooks_.stop(fmt::format("a {} is no plain tensor", text_of(str_of(tensor.type().attr("__name__")))));
   }
   if (!(lifting && lifts_) && !nb::cast<bool>(hooks_.is_constant(tensor, lifts_))) {
     hooks_.stop(fmt::format("a tensor of shape {} comes from outside the recorded calls",
                             text_of(str_of(nb::list(tensor.attr("shape"))))));
   }
   add_constant(tensor);
-  return add_state_input(state_of_.at(tensor.ptr()));
+  return add_state_input(state_.find(tensor));
 }
 
 // ---- calls ----------------------------------------------------------------------------------------------------------
 
 void TraceRecorder::add_argument(nb::handle object) {
-  if (is_tensor(object)) {
+  if (state_.is_tensor(object)) {
     log_.add_argument(tensor_argument(object));
   } else if (is_sequence(object)) {
     log_.add_list(nb::len(object));
@@ -232,7 +211,7 @@ bool TraceRecorder::sizes_depend(const TraceOperator& op, nb::handle args) {
   if (op.name != "aten::index.Tensor") return true;
   // Only masks say how many elements there are.
   for (nb::handle index : nb::object(args[1])) {
-    if (!is_tensor(index) || !depends(index)) continue;
+    if (!state_.is_tensor(index) || !depends(index)) continue;
     const DType dtype = types_.dtype(index.attr("dtype"));
     if (dtype == DType::Bool || dtype == DType::UInt8) return true;
   }
@@ -289,9 +268,9 @@ void TraceRecorder::save_written(const TraceOperator& op, nb::handle args, nb::h
     for_each_argument(args, kwargs, op.argument_names, [&](std::size_t index, nb::handle item) {
       if (index >= op.is_written.size() || !op.is_written[index]) return;
       if (is_sequence(item)) {
-        for (nb::handle tensor : item) save_sharing(tensor);
+        for (nb::handle tensor : item) state_.save_sharing(tensor);
       } else if (types_.is_tensor(item)) {
-        save_sharing(item);
+        state_.save_sharing(item);
       }
     });
     return;
@@ -304,27 +283,9 @@ void TraceRecorder::save_written(const TraceOperator& op, nb::handle args, nb::h
   if (!trains) return;
   for_each_argument(args, kwargs, op.argument_names, [&](std::size_t index, nb::handle item) {
     if (!is_statistic(op.argument_names[index]) || !types_.is_tensor(item)) return;
-    save_sharing(item);
+    state_.save_sharing(item);
     depends_[binding_of(item)->value] = true;
   });
-}
-
-void TraceRecorder::save_sharing(nb::handle tensor) {
-  for (; stored_ < states_.size(); ++stored_) {
-    storages_.emplace(nb::cast<uint64_t>(hooks_.storage(states_[stored_].tensor)), stored_);
-  }
-  const auto [first, last] = storages_.equal_range(nb::cast<uint64_t>(hooks_.storage(tensor)));
-  for (auto entry = first; entry != last; ++entry) {
-    State& state = states_[entry->second];
-    if (std::exchange(state.is_saved, true)) continue;
-    saved_.emplace_back(state.tensor, state.tensor.attr("detach")().attr("clone")());
-  }
-}
-
-nb::list TraceRecorder::saved() const {
-  nb::list pairs;
-  for (const auto& [tensor, copy] : saved_) pairs.append(nb::make_tuple(tensor, copy));
-  return pairs;
 }
 
 // ---- results --------------------------------------------------------------------------------------------------------
@@ -348,10 +309,10 @@ void TraceRecorder::build_inputs() {
   for (const InputNote& note : inputs_) {
     program::Input input;
     input.value = note.value;
-    if (note.state == kNoState) {
+    if (note.state == TraceState::kNone) {
       input.constant = types_.constant(note.constant);
     } else {
-      const State& state = states_[note.state];
+      const StateTensor& state = state_[note.state];
       builder_.graph().values[note.value].name = state.name;
       input.kind = state.kind;
       input.persistent = state.persistent;
@@ -365,7 +326,7 @@ program::Program TraceRecorder::take_program() {
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     program::Input& input = program_.main().inputs[i];
     if (input.kind == InputKind::UserInput) continue;
-    input.weight = types_.weight(states_[inputs_[i].state].tensor, input.target);
+    input.weight = types_.weight(state_[inputs_[i].state].tensor, input.target);
   }
   return std::move(program_);
 }

@@ -22,6 +22,7 @@
 #include "python/trace_log.h"
 #include "python/trace_modules.h"
 #include "python/trace_operator.h"
+#include "python/trace_state.h"
 
 namespace modelexport::python {
 
@@ -30,6 +31,7 @@ struct TraceHooks {
   nb::object stop;         // stop(reason): raises
   nb::object read;         // read(what): data that depends on the inputs reaches Python; raises unless that is accepted
   nb::object is_constant;  // is_constant(tensor, lifted) -> bool: no data of the inputs can be in it
+  nb::object describe;     // describe(class of modules) -> (qualified name, why its modules cannot be traced, or None)
   nb::object storage;      // storage(tensor) -> int, the same for all tensors that share memory
   nb::object watch;        // watch(operator, args, kwargs) -> (result, whether data was read inside)
   // (question, why): calls cannot be recorded where the answer of question() is true
@@ -42,9 +44,9 @@ class TraceRecorder {
   TraceRecorder(const TraceRecorder&) = delete;
   TraceRecorder& operator=(const TraceRecorder&) = delete;
 
-  // A module and a path that leads to it; once for each of its paths. Its parameters, buffers and the other tensors
-  // among its attributes become part of the program when a call uses them.
-  void add_module(nb::handle module, std::string path, std::string qualified_class);
+  // (path, module) for every path that leads to a module. Their parameters, buffers and the other tensors among their
+  // attributes become part of the program when a call uses them. Returns why they cannot be traced, or "".
+  std::string add_modules(const nb::list& modules);
   // A leaf of the inputs: a tensor that nothing else knows, or a constant.
   void add_input(nb::handle leaf, std::string name);
 
@@ -66,8 +68,8 @@ class TraceRecorder {
 
   // A leaf of the results: a tensor or a constant.
   void add_output(nb::handle leaf);
-  // (tensor, contents before the first write) of inputs and state that was written.
-  [[nodiscard]] nb::list saved() const;
+  // The tensors that were there before.
+  [[nodiscard]] const TraceState& state() const { return state_; }
   // Lets go of the hooks, which know the recorder; nothing is recorded after this.
   void finish() { hooks_ = {}; }
 
@@ -83,23 +85,13 @@ class TraceRecorder {
     nb::object reference;  // weak
     program::ValueId value;
   };
-  struct State {
-    nb::object tensor;
-    program::InputKind kind;
-    std::string name;
-    bool persistent;
-    bool is_saved = false;
-  };
-  // An input of the program: a state, or a constant among the forward's inputs.
+  // An input of the program: a tensor of the state, or a constant among the forward's inputs.
   struct InputNote {
     std::size_t state;
     program::ValueId value;
     nb::object constant;
   };
 
-  void add_tensors(nb::handle module, const std::string& start);
-  void add_state(nb::handle tensor, program::InputKind kind, std::string name, bool persistent);
-  [[nodiscard]] bool is_tensor(nb::handle object) const;
   [[nodiscard]] const Binding* binding_of(nb::handle tensor) const;
   void bind(nb::handle tensor, program::ValueId value);
   program::ValueId add_value(nb::handle tensor, bool depends);
@@ -113,7 +105,6 @@ class TraceRecorder {
   // Whether a size of the results depends on the inputs' data.
   [[nodiscard]] bool sizes_depend(const TraceOperator& op, nb::handle args);
   void save_written(const TraceOperator& op, nb::handle args, nb::handle kwargs);
-  void save_sharing(nb::handle tensor);
   nb::object run(const TraceOperator& op, nb::handle args, nb::handle kwargs);
   program::ValueId add_result(const TraceOperator& op, nb::handle result, bool depends);
   // False when the results are numbers, which no later call refers to.
@@ -126,9 +117,6 @@ class TraceRecorder {
   TorchTypes types_;
   program::ProgramBuilder builder_;
   TraceLog log_;
-  nb::object tensor_type_, parameter_type_, buffer_type_;
-  // Interned names of what modules keep their tensors in.
-  nb::str dict_name_, parameters_name_, buffers_name_, passing_name_;
 
   std::pmr::monotonic_buffer_resource binding_memory_;  // in few pieces, for the reason that TraceLog gives
   std::pmr::unordered_map<PyObject*, Binding> bindings_{&binding_memory_};
@@ -138,15 +126,12 @@ class TraceRecorder {
   bool lifts_ = false;         // the call being recorded takes a tensor that Python's data has just become
   bool all_depend_ = false;    // something that depends was written where other tensors may look
 
-  std::vector<State> states_;
-  std::unordered_map<PyObject*, std::size_t> state_of_;
+  TraceState state_;
   std::vector<InputNote> inputs_;
-  std::unordered_multimap<uint64_t, std::size_t> storages_;
-  std::size_t stored_ = 0;  // states that storages_ knows
-  std::vector<std::pair<nb::object, nb::object>> saved_;
   std::size_t constants_ = 0;
 
   TraceModules modules_;
+  nb::str dict_name_, compiled_name_;  // interned
   double scope_seconds_ = 0;
 };
 
