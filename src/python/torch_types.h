@@ -30,6 +30,10 @@ class TorchTypes {
   explicit TorchTypes(program::SymbolTable& symbols);
 
   [[nodiscard]] bool is_tensor(nb::handle object) const {
+    // Most of what is asked about is one of Python's own kinds, which its flags tell.
+    constexpr unsigned long kOthers = Py_TPFLAGS_LONG_SUBCLASS | Py_TPFLAGS_LIST_SUBCLASS | Py_TPFLAGS_TUPLE_SUBCLASS |
+                                      Py_TPFLAGS_UNICODE_SUBCLASS | Py_TPFLAGS_DICT_SUBCLASS;
+    if (object.is_none() || PyType_HasFeature(Py_TYPE(object.ptr()), kOthers) != 0) return false;
     return PyObject_TypeCheck(object.ptr(), reinterpret_cast<PyTypeObject*>(tensor_.ptr()));
   }
   [[nodiscard]] bool is_node(nb::handle object) const { return object.type().is(node_) || isinstance(object, node_); }

@@ -59,7 +59,7 @@ TraceRecorder::TraceRecorder(TraceHooks hooks, program::SchemaLookup lookup)
     : hooks_(std::move(hooks)),
       types_(program_.symbols),
       builder_(program_, std::move(lookup)),
-      state_(hooks_.storage),
+      state_(types_, hooks_.storage),
       dict_name_(interned("__dict__")),
       compiled_name_(interned("_compiled_call_impl")) {}
 
@@ -74,9 +74,9 @@ std::string TraceRecorder::add_modules(const nb::list& modules) {
     const auto [found, is_new] = classes.try_emplace(Py_TYPE(module.ptr()));
     auto& [name, refusal] = found->second;
     if (is_new) std::tie(name, refusal) = nb::cast<std::pair<std::string, std::string>>(hooks_.describe(module.type()));
-    if (!refusal.empty()) return (path.empty() ? "the model" : path) + " " + refusal;
     const nb::object compiled = nb::borrow<nb::dict>(module.attr(dict_name_)).get(compiled_name_, nb::none());
-    if (!compiled.is_none()) return (path.empty() ? "the model" : path) + " is compiled";
+    const std::string why = compiled.is_none() || !refusal.empty() ? refusal : "is compiled";
+    if (!why.empty()) return fmt::format("{} {}", path.empty() ? "the model" : path, why);
     if (std::string reason = state_.add_module(module, path.empty() ? "" : path + "."); !reason.empty()) return reason;
     modules_.add(module, std::move(path), name);
   }
@@ -160,7 +160,7 @@ ValueId TraceRecorder::unknown_tensor(nb::handle tensor) {
 // ---- calls ----------------------------------------------------------------------------------------------------------
 
 void TraceRecorder::add_argument(nb::handle object) {
-  if (state_.is_tensor(object)) {
+  if (types_.is_tensor(object)) {
     log_.add_argument(tensor_argument(object));
   } else if (is_sequence(object)) {
     log_.add_list(nb::len(object));
@@ -211,7 +211,7 @@ bool TraceRecorder::sizes_depend(const TraceOperator& op, nb::handle args) {
   if (op.name != "aten::index.Tensor") return true;
   // Only masks say how many elements there are.
   for (nb::handle index : nb::object(args[1])) {
-    if (!state_.is_tensor(index) || !depends(index)) continue;
+    if (!types_.is_tensor(index) || !depends(index)) continue;
     const DType dtype = types_.dtype(index.attr("dtype"));
     if (dtype == DType::Bool || dtype == DType::UInt8) return true;
   }

@@ -5,14 +5,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "python/torch_types.h"
-
 namespace modelexport::python {
 
 using program::InputKind;
 
-TraceState::TraceState(nb::object storage)
-    : storage_(std::move(storage)),
+TraceState::TraceState(const TorchTypes& types, nb::object storage)
+    : types_(types),
+      storage_(std::move(storage)),
       dict_name_(interned("__dict__")),
       parameters_name_(interned("_parameters")),
       buffers_name_(interned("_buffers")),
@@ -33,15 +32,6 @@ TraceState::TraceState(nb::object storage)
 }
 
 // ---- what tensors are -----------------------------------------------------------------------------------------------
-
-bool TraceState::is_tensor(nb::handle object) const {
-  // Most of what is asked about is one of Python's own kinds, which its flags tell.
-  constexpr unsigned long kOthers = Py_TPFLAGS_LONG_SUBCLASS | Py_TPFLAGS_LIST_SUBCLASS | Py_TPFLAGS_TUPLE_SUBCLASS |
-                                    Py_TPFLAGS_UNICODE_SUBCLASS | Py_TPFLAGS_DICT_SUBCLASS;
-  if (object.is_none() || PyType_HasFeature(Py_TYPE(object.ptr()), kOthers) != 0) return false;
-  return object.type().is(tensor_type_) || object.type().is(parameter_type_) ||
-         PyObject_TypeCheck(object.ptr(), reinterpret_cast<PyTypeObject*>(tensor_type_.ptr()));
-}
 
 bool TraceState::is_plain_class(nb::handle tensor) const {
   const nb::handle type = tensor.type();
@@ -70,7 +60,7 @@ void TraceState::for_each_held(const nb::dict& attributes, const Visit& visit) c
   for (const InputKind kind : {InputKind::Parameter, InputKind::Buffer}) {
     const nb::object tensors = attributes[kind == InputKind::Parameter ? parameters_name_ : buffers_name_];
     for (auto [name, tensor] : nb::borrow<nb::dict>(tensors)) {
-      if (is_tensor(tensor)) visit(kind, name, tensor);
+      if (types_.is_tensor(tensor)) visit(kind, name, tensor);
     }
   }
 }
@@ -92,7 +82,7 @@ std::string TraceState::add_module(nb::handle module, const std::string& start) 
     added.version = version_of(tensor);
   });
   for (auto [name, value] : attributes) {
-    if (is_tensor(value)) add(value, InputKind::Constant, start + std::string(text_of(name)), false);
+    if (types_.is_tensor(value)) add(value, InputKind::Constant, start + std::string(text_of(name)), false);
   }
   return refusal;
 }

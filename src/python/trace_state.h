@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "program/program.h"
+#include "python/torch_types.h"
 
 namespace modelexport::python {
 
@@ -30,7 +31,7 @@ struct StateTensor {
 class TraceState {
  public:
   // `storage(tensor) -> int` is the same for all tensors that share memory.
-  explicit TraceState(nb::object storage);
+  TraceState(const TorchTypes& types, nb::object storage);
 
   // The parameters, buffers and other tensors among the attributes of a module; `start` begins their names. Returns
   // which of them cannot be followed and why, or "".
@@ -44,7 +45,6 @@ class TraceState {
   [[nodiscard]] std::size_t size() const { return tensors_.size(); }
   [[nodiscard]] const StateTensor& operator[](std::size_t index) const { return tensors_[index]; }
 
-  [[nodiscard]] bool is_tensor(nb::handle object) const;
   // Whether its class is one that runs operators as they are.
   [[nodiscard]] bool is_plain_class(nb::handle tensor) const;
   // Why a tensor cannot be followed ("is a DTensor"), or "".
@@ -68,6 +68,7 @@ class TraceState {
   [[nodiscard]] uint64_t address_of(nb::handle tensor) const;
   [[nodiscard]] int64_t version_of(nb::handle tensor) const;
 
+  const TorchTypes& types_;
   nb::object storage_, tensor_type_, parameter_type_, buffer_type_, strided_, data_ptr_, is_inference_;
   // Interned names of attributes.
   nb::str dict_name_, parameters_name_, buffers_name_, passing_name_, layout_name_, quantized_name_, meta_name_,
